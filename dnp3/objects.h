@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Object headers and the table of variations: one row of data drives one reader and one writer
+ * (IEEE 1815-2012 4.2.7, clause 11, annex A). */
+#ifndef DNP3_OBJECTS_H
+#define DNP3_OBJECTS_H
+
+#include "dnp3/command.h"
+#include "dnp3/cursor.h"
+#include "dnp3/point.h"
+
+/* How the value of one object stands on the wire. */
+enum dnp3_encoding {
+    DNP3_ENCODING_NONE,  /* no object octets: variation 0, classes */
+    DNP3_ENCODING_BIT,   /* packed, 1 bit an object */
+    DNP3_ENCODING_BIT2,  /* packed, 2 bits an object */
+    DNP3_ENCODING_FLAG,  /* the value is bit 7 of the flags octet */
+    DNP3_ENCODING_FLAG2, /* the value is bits 6..7 of the flags octet */
+    DNP3_ENCODING_U16,
+    DNP3_ENCODING_U32,
+    DNP3_ENCODING_I16,
+    DNP3_ENCODING_I32,
+    DNP3_ENCODING_F32,
+    DNP3_ENCODING_F64,
+    DNP3_ENCODING_TIME48, /* the value is a DNP3TIME */
+    DNP3_ENCODING_OCTETS, /* the variation is the length */
+    DNP3_ENCODING_CROB,
+};
+
+enum dnp3_object_kind {
+    DNP3_KIND_STATIC,
+    DNP3_KIND_EVENT,
+    DNP3_KIND_COMMAND, /* 12v1, 41v1..4 */
+    DNP3_KIND_CTO,     /* 51v1, 51v2: the base of the relative times that follow */
+    DNP3_KIND_DELAY,   /* 52v1, 52v2 */
+    DNP3_KIND_CLASS,   /* 60v1..4 */
+    DNP3_KIND_OTHER
+};
+
+/* Time that stands after the value. */
+enum dnp3_object_time { DNP3_OBJECT_NO_TIME, DNP3_OBJECT_TIME48, DNP3_OBJECT_TIME16 };
+
+/* One variation. Octets of an object = flags + value + time (+ status, for commands). */
+struct dnp3_object_row {
+    uint8_t group;
+    uint8_t variation;
+    uint8_t kind;     /* enum dnp3_object_kind */
+    uint8_t type;     /* enum dnp3_point_type; DNP3_POINT_TYPES where it is no point */
+    uint8_t encoding; /* enum dnp3_encoding */
+    bool flags;       /* a flags octet precedes the value (for commands: a status octet follows) */
+    uint8_t time;     /* enum dnp3_object_time */
+    uint8_t size;     /* octets of one object; 0 where packed or octets */
+};
+
+/* The row, or NULL. Variation 0 of a known group gives a row with DNP3_ENCODING_NONE. For groups
+ * 110 and 111 every variation gives the same row. */
+const struct dnp3_object_row *dnp3_object_row(uint8_t group, uint8_t variation);
+/* All rows, in order of group and variation, for tests and documentation. */
+const struct dnp3_object_row *dnp3_object_rows(size_t *count);
+
+/* Qualifier octets in use (table 4-6): prefix in bits 4..6, range specifier in bits 0..3. */
+enum {
+    DNP3_QUALIFIER_RANGE8 = 0x00,
+    DNP3_QUALIFIER_RANGE16 = 0x01,
+    DNP3_QUALIFIER_RANGE32 = 0x02,
+    DNP3_QUALIFIER_ALL = 0x06,
+    DNP3_QUALIFIER_COUNT8 = 0x07,
+    DNP3_QUALIFIER_COUNT16 = 0x08,
+    DNP3_QUALIFIER_COUNT32 = 0x09,
+    DNP3_QUALIFIER_PREFIX8_COUNT8 = 0x17,
+    DNP3_QUALIFIER_PREFIX16_COUNT16 = 0x28,
+    DNP3_QUALIFIER_PREFIX32_COUNT32 = 0x39,
+    DNP3_QUALIFIER_FREE = 0x5B
+};
+
+/* One object header. */
+struct dnp3_object_header {
+    uint8_t group;
+    uint8_t variation;
+    uint8_t qualifier;
+    uint8_t prefix; /* octets of index (1, 2, 4) or size (with `sized`) before each object */
+    bool sized;     /* the prefix is a size (qualifiers 4x..6x) */
+    bool ranged;    /* start and stop were given: indexes are start, start + 1, ... */
+    bool all;       /* qualifier 06: no range, no objects */
+    uint32_t start; /* first index, 0 where not ranged */
+    uint32_t count; /* objects; 0 with `all` */
+    const struct dnp3_object_row *row; /* NULL where the variation is not in the table */
+};
+
+/* Reads the next header. 0, or MALFORMED (stop before start, a qualifier the standard does not
+ * define) or TRUNCATED; the reader then has failed. The count is not checked against the octets. */
+int dnp3_header_read(struct dnp3_reader *in, struct dnp3_object_header *header);
+
+/* Writes a header with no range (06), a range (narrowest of 00, 01, 02), or a count. */
+void dnp3_header_write_all(struct dnp3_writer *out, uint8_t group, uint8_t variation);
+void dnp3_header_write_range(struct dnp3_writer *out, uint8_t group, uint8_t variation,
+                             uint32_t start, uint32_t stop);
+void dnp3_header_write_count(struct dnp3_writer *out, uint8_t group, uint8_t variation,
+                             uint8_t qualifier, uint32_t count);
+
+/* What the objects of a fragment share: the common time of occurrence, and whether the
+ * outstation's clock was synchronised (scope rule 18). Start every fragment with a fresh one. */
+struct dnp3_time_context {
+    int64_t cto_ms;
+    uint8_t cto_quality; /* enum dnp3_time_quality; NONE = no CTO in this fragment yet */
+    bool need_time;      /* IIN1.4 of this fragment */
+};
+
+enum { DNP3_POINTS_BATCH = 64 };
+
+/* The objects under one header, read in batches. */
+struct dnp3_items {
+    const struct dnp3_object_header *header;
+    struct dnp3_time_context *times;
+    uint32_t done; /* objects read so far */
+    int error;     /* 0, or TRUNCATED where the octets ended early (what came before is good) */
+};
+
+void dnp3_items_begin(struct dnp3_items *items, const struct dnp3_object_header *header,
+                      struct dnp3_time_context *times);
+
+/* Up to DNP3_POINTS_BATCH points of a header whose row is STATIC or EVENT; 0 when all are read or
+ * the octets ended (`items->error`). CTO rows yield nothing and set the context: call it all the
+ * same. Never reads past `in`. */
+size_t dnp3_items_points(struct dnp3_items *items, struct dnp3_reader *in,
+                         struct dnp3_point points[DNP3_POINTS_BATCH]);
+/* Up to `size` commands of a header whose row is COMMAND. */
+size_t dnp3_items_commands(struct dnp3_items *items, struct dnp3_reader *in,
+                           struct dnp3_command *commands, size_t size);
+/* Delays in milliseconds of a header whose row is DELAY (52v1 counts seconds); false at the end. */
+bool dnp3_items_delay(struct dnp3_items *items, struct dnp3_reader *in, uint32_t *delay_ms);
+
+/* Passes over the objects of a header that nobody reads. 0; UNSUPPORTED where the length cannot be
+ * known (the reader has then failed); TRUNCATED. */
+int dnp3_items_skip(const struct dnp3_object_header *header, struct dnp3_reader *in);
+
+/* Octets that the objects of a header take, or SIZE_MAX where that cannot be known from it. */
+size_t dnp3_header_octets(const struct dnp3_object_header *header);
+
+/* Writes one object's octets (no prefix) of a row that is STATIC or EVENT and not packed. Relative
+ * time is `point->time_ms` - `cto_ms`. Values that do not fit saturate and set OVER_RANGE (11.9.x).
+ */
+void dnp3_point_write(struct dnp3_writer *out, const struct dnp3_object_row *row,
+                      const struct dnp3_point *point, int64_t cto_ms);
+/* Writes `count` packed objects (BIT, BIT2), low bits first. */
+void dnp3_points_write_packed(struct dnp3_writer *out, const struct dnp3_object_row *row,
+                              const struct dnp3_point *points, size_t count);
+/* Writes the object octets of a command, status included; RANGE where the value does not fit. */
+int dnp3_command_write(struct dnp3_writer *out, const struct dnp3_command *command);
+/* The row by which a command is written. */
+const struct dnp3_object_row *dnp3_command_row(enum dnp3_command_type type);
+
+#endif
