@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The topics of a configuration: where each thing is published, and what an incoming topic means.
+ * Nothing here allocates; buffers of GW_TOPIC_MAX octets always suffice. */
+#ifndef GW_TOPIC_H
+#define GW_TOPIC_H
+
+#include "gateway/config.h"
+#include "gateway/template.h"
+
+#define GW_TOPIC_MAP(X)                                                                            \
+    X(STATUS, "status")                                                                            \
+    X(OUTSTATION_STATUS, "outstation_status")                                                      \
+    X(META, "meta")                                                                                \
+    X(POINT, "point")                                                                              \
+    X(SET, "set")                                                                                  \
+    X(RESULT, "result")                                                                            \
+    X(COMMAND, "command")
+
+enum gw_topic {
+#define X(name, text) GW_TOPIC_##name,
+    GW_TOPIC_MAP(X)
+#undef X
+        GW_TOPICS
+};
+
+/* Each writes a topic with its NUL into `buffer` and returns its length, or DNP3_ERR_FULL. */
+
+/* STATUS: the gateway's own. */
+int gw_topic_gateway(const struct gw_config *config, char *buffer, size_t size);
+/* OUTSTATION_STATUS, META. */
+int gw_topic_outstation(const struct gw_config *config, enum gw_topic topic,
+                        const struct gw_outstation_config *outstation, char *buffer, size_t size);
+/* POINT; `point` may be a default one, hence `index`. */
+int gw_topic_point(const struct gw_config *config, const struct gw_outstation_config *outstation,
+                   const struct gw_map_point *point, uint32_t index, char *buffer, size_t size);
+/* SET, RESULT (`name` is a control's name, or "command/integrity" for an outstation command's
+ * result), COMMAND (`name` is the command's word). */
+int gw_topic_control(const struct gw_config *config, enum gw_topic topic,
+                     const struct gw_outstation_config *outstation, const char *name, char *buffer,
+                     size_t size);
+
+/* What to subscribe to for SET or COMMAND: one filter that covers every outstation. */
+int gw_topic_filter(const struct gw_config *config, enum gw_topic topic, char *buffer, size_t size);
+
+/* Reads an incoming topic of SET or COMMAND: the outstation, and the control's (or command's) name
+ * written with its NUL into `name`; the name need not exist in the mapping. DNP3_ERR_UNKNOWN: not
+ * such a topic, or no such outstation. */
+int gw_topic_match(const struct gw_config *config, enum gw_topic topic, const char *text,
+                   const struct gw_outstation_config **outstation, char *name, size_t size);
+
+#endif
