@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "gateway/endpoint.h"
+
 #define GW_BROKER_REASON_MAP(X)                                                                    \
     X(CLOSED, "closed")                                                                            \
     X(DNS_FAILED, "dns_failed")                                                                    \
@@ -26,15 +28,10 @@ enum gw_broker_reason {
 /* The reason's word, never NULL. */
 const char *gw_broker_reason_name(enum gw_broker_reason reason);
 
-struct gw_broker_endpoint {
-    const char *host; /* name or numeric address */
-    uint16_t port;
-};
-
 struct gw_broker_options {
-    const struct gw_broker_endpoint *endpoints; /* copied */
-    size_t endpoint_count;                      /* at least one; tried in order */
-    uint32_t connect_timeout_ms;                /* for each endpoint, its resolution included */
+    const struct gw_endpoint *endpoints; /* copied */
+    size_t endpoint_count;               /* at least one; tried in order */
+    uint32_t connect_timeout_ms;         /* for each endpoint, its resolution included */
 };
 
 struct gw_broker_callbacks {

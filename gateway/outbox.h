@@ -50,10 +50,10 @@ struct gw_outbox_sink {
 struct gw_outbox_callbacks {
     /* The broker has all of the fragment. Fires once a committed fragment; for one without messages
      * before gw_outbox_commit returns. May call the outbox. */
-    void (*safe)(void *user, void *owner, uint64_t token);
+    void (*safe)(void *user, void *owner, uint32_t token);
     /* The broker refused a message of the fragment (MQTT 5 reason code >= 0x80): the rest of it is
      * withdrawn and the fragment must not be confirmed. Fires instead of `safe`. May be NULL. */
-    void (*refused)(void *user, void *owner, uint64_t token, int reason_code);
+    void (*refused)(void *user, void *owner, uint32_t token, int reason_code);
 };
 
 struct gw_outbox_options {
@@ -78,7 +78,7 @@ size_t gw_outbox_memory(const struct gw_outbox_options *options);
 /* A fragment's transaction: begin, put any number, then commit or cancel. One at a time. With
  * `needs_ack` false the messages still go in all or none, but `safe` will not fire. `owner` and
  * `token` name the fragment for `safe` and gw_outbox_withdraw; no two at a time may be the same. */
-int gw_outbox_begin(struct gw_outbox *outbox, void *owner, uint64_t token, bool needs_ack);
+int gw_outbox_begin(struct gw_outbox *outbox, void *owner, uint32_t token, bool needs_ack);
 /* Copies the message. After an error of any put, commit undoes all and returns that error, so its
  * result need not be looked at. */
 int gw_outbox_put(struct gw_outbox *outbox, const struct gw_outbox_message *message);
@@ -93,7 +93,7 @@ int gw_outbox_send(struct gw_outbox *outbox, const struct gw_outbox_message *mes
 /* Forgets a committed fragment: `safe` will not fire, and what the sink has not taken is dropped;
  * what it has taken is not sent again after a reconnect. Unknown names are legal. Returns how many
  * messages were dropped. */
-size_t gw_outbox_withdraw(struct gw_outbox *outbox, void *owner, uint64_t token);
+size_t gw_outbox_withdraw(struct gw_outbox *outbox, void *owner, uint32_t token);
 /* Nobody of this name is there to be told any more; the messages stay and go out. */
 void gw_outbox_forget(struct gw_outbox *outbox, void *owner);
 
