@@ -13,9 +13,10 @@ defined=$(echo "$symbols" | awk 'NF == 3 && $2 != "U" { print $3 }' | sort -u)
 [ -n "$defined" ] || { echo "no symbol is defined in $archive"; exit 1; }
 wanted=$(echo "$symbols" | awk '$1 == "U" { print $2 }' | sort -u)
 
+known=$(echo "$defined" "$allowed" | tr '\n' ' ')
 status=0
 for name in $wanted; do
-    case " $(echo $defined $allowed) " in
+    case " $known " in
     *" $name "*) ;;
     *)
         echo "not allowed in the library: $name, used by:"
@@ -24,5 +25,5 @@ for name in $wanted; do
         ;;
     esac
 done
-[ "$status" -ne 0 ] || echo "allowed: $(echo $wanted | tr ' ' '\n' | grep -c .) undefined symbols"
+[ "$status" -ne 0 ] || echo "undefined symbols, all allowed: $(echo "$wanted" | wc -l)"
 exit "$status"
