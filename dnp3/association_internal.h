@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The insides of master and association, shared by the files that move them: master.c (channel and
+ * link), task.c (what is sent next), response.c (what comes), confirm.c (owed confirms),
+ * operate.c (controls). Not for hosts. */
+#ifndef DNP3_ASSOCIATION_INTERNAL_H
+#define DNP3_ASSOCIATION_INTERNAL_H
+
+#include "dnp3/association.h"
+#include "dnp3/master.h"
+
+/* Requests. The automatic ones come first, in the order of rule 10 and of priority: `wanted` and
+ * `backoff` are indexed by them. */
+enum request_kind {
+    REQUEST_DISABLE_UNSOLICITED,
+    REQUEST_CLEAR_RESTART,
+    REQUEST_INTEGRITY,
+    REQUEST_TIME, /* RECORD_CURRENT_TIME, or the direct write where LAN is refused */
+    REQUEST_ENABLE_UNSOLICITED,
+    REQUEST_EVENTS,
+    AUTOMATIC_REQUESTS,
+    REQUEST_TIME_WRITE = AUTOMATIC_REQUESTS, /* the second half of LAN time sync */
+    REQUEST_POLL,
+    REQUEST_LINK_STATUS,
+    REQUEST_SELECT,
+    REQUEST_OPERATE,
+    REQUEST_DIRECT_OPERATE,
+    REQUEST_DIRECT_OPERATE_NO_ACK,
+    REQUEST_NONE
+};
+
+struct backoff {
+    uint64_t not_before_ms;
+    uint8_t failures;
+};
+
+enum owed_state { OWED_NONE, OWED_HELD, OWED_READY };
+
+/* A confirm that the outstation waits for. */
+struct owed {
+    enum owed_state state;
+    uint32_t token; /* 0 where the host was not asked */
+    uint8_t sequence;
+    bool more; /* solicited: further fragments follow our confirm */
+    uint64_t expires_ms;
+};
+
+/* The last unsolicited fragment, to know its repeat (rule 2). */
+struct last_unsolicited {
+    bool valid;
+    bool safe; /* the host has it where it is safe: a repeat is confirmed at once */
+    uint8_t sequence;
+    uint32_t token;
+    uint64_t hash;
+};
+
+/* The one request on the wire. */
+struct outstanding {
+    enum request_kind kind; /* REQUEST_NONE: the line is free */
+    uint8_t sequence;       /* of the next response fragment */
+    uint8_t scan;           /* classes asked for, of EVENTS and INTEGRITY */
+    bool first_seen;
+    uint16_t poll;
+    uint64_t sent_ms;
+    uint64_t deadline_ms; /* DNP3_NEVER while we owe a confirm for a non-final fragment */
+};
+
+struct poll_state {
+    uint64_t due_ms;
+    uint8_t failures;
+};
+
+struct dnp3_association {
+    struct dnp3_association *next;
+    struct dnp3_master *master;
+    const struct dnp3_association_config *config;
+    const struct dnp3_association_callbacks *callbacks;
+    void *user;
+    struct poll_state *polls;
+    struct dnp3_transport transport;
+    struct dnp3_association_counters counters;
+
+    uint16_t address;
+    uint16_t iin;       /* of the last accepted fragment */
+    uint8_t sequence;   /* of the next request */
+    uint8_t wanted;     /* bit = automatic request kind */
+    uint8_t refused;    /* bit = automatic request kind, for this connection (rule 11) */
+    uint8_t scan;       /* event classes that REQUEST_EVENTS will read */
+    uint8_t link_reply; /* secondary function to answer, plus one; 0 = none */
+    bool link_reset;    /* the outstation, as a primary, has reset its link to us */
+    bool link_fcb;      /* the FCB expected next */
+    bool online;
+    bool started; /* STARTUP_DONE was said on this connection */
+    bool withholding;
+    bool lan_refused;
+    bool link_check;             /* ask link status: the application was silent */
+    bool resume_enable;          /* ENABLE after the event scan of a reopening */
+    enum request_kind follow_up; /* OPERATE or TIME_WRITE: leaves before anything else */
+    struct outstanding out;
+    struct owed solicited;
+    struct owed unsolicited;
+    struct last_unsolicited last;
+    struct backoff backoff[AUTOMATIC_REQUESTS];
+    uint32_t next_token;
+    uint32_t round_trip_ms;
+    int64_t recorded_wall_ms; /* the host's clock when RECORD_CURRENT_TIME left */
+    uint64_t select_answered_ms;
+    uint64_t heard_ms;
+    uint64_t keep_alive_from_ms;
+    uint64_t time_sync_due_ms;
+    struct dnp3_command_request *commands; /* queue; the head is under way while `out` says so */
+    uint16_t commands_queued;
+};
+
+struct dnp3_master {
+    struct dnp3_master_config config;
+    struct dnp3_association *associations;
+    struct dnp3_association *turn; /* who is asked first at the next take */
+    size_t count;
+    uint64_t now_ms;
+    bool connected;
+    struct dnp3_link_parser parser;
+};
+
+static inline uint8_t request_bit(enum request_kind kind)
+{
+    return (uint8_t)(1u << kind);
+}
+
+static inline uint64_t association_now(const struct dnp3_association *a)
+{
+    return a->master->now_ms;
+}
+
+static inline void association_event(struct dnp3_association *a, enum dnp3_association_event event,
+                                     unsigned detail)
+{
+    if (a->callbacks->event)
+        a->callbacks->event(a->user, event, detail);
+}
+
+/* task.c */
+void task_start(struct dnp3_association *a);
+void task_want(struct dnp3_association *a, enum request_kind kind);
+/* The same after a pause, where acting at once would be acting in a circle. */
+void task_want_later(struct dnp3_association *a, enum request_kind kind);
+/* The next request into `out`, application octets only; false: nothing to ask now. */
+bool task_next(struct dnp3_association *a, struct dnp3_writer *out);
+uint64_t task_deadline(const struct dnp3_association *a);
+void task_tick(struct dnp3_association *a);
+/* The outstanding request ended well, or was answered by a refusal in `iin`. */
+void task_answered(struct dnp3_association *a, uint16_t iin);
+/* The outstanding request ended without an answer; it is tried again after a backoff. */
+void task_failed(struct dnp3_association *a);
+/* The outstanding request was given up for something more urgent; it is sent again at once. */
+void task_abandon(struct dnp3_association *a);
+void task_disconnected(struct dnp3_association *a);
+void task_link_answered(struct dnp3_association *a);
+/* An application fragment was accepted. */
+void task_alive(struct dnp3_association *a);
+
+/* response.c */
+void response_receive(struct dnp3_association *a, struct dnp3_reader fragment);
+void response_iin(struct dnp3_association *a, uint16_t iin, bool classes);
+
+/* confirm.c */
+uint32_t confirm_token(struct dnp3_association *a);
+void confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_verdict verdict,
+                 uint32_t token, uint8_t sequence, bool more);
+/* Ends a hold: its token is void and the host is told. */
+void confirm_void(struct dnp3_association *a, struct owed *owed);
+void confirm_forget_unsolicited(struct dnp3_association *a);
+/* A confirm that may leave now, into `out`. */
+bool confirm_next(struct dnp3_association *a, struct dnp3_writer *out);
+uint64_t confirm_deadline(const struct dnp3_association *a);
+void confirm_tick(struct dnp3_association *a);
+
+/* operate.c */
+bool operate_next(struct dnp3_association *a, struct dnp3_writer *out);
+bool operate_follow_up(struct dnp3_association *a, struct dnp3_writer *out);
+/* The echo of the control under way. */
+void operate_answered(struct dnp3_association *a, uint16_t iin, struct dnp3_reader *objects);
+void operate_timed_out(struct dnp3_association *a);
+void operate_disconnected(struct dnp3_association *a);
+
+/* master.c */
+bool master_take_link_reply(struct dnp3_association *a, struct dnp3_writer *out);
+
+#endif

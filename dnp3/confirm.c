@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owed confirms: what the outstation waits for, when it may leave, when it is void (rules 1 to 5).
+ * A stale confirm would delete events that are not safe, so every path here ends in "none" unless
+ * the host said "safe" in time. */
+#include "dnp3/association_internal.h"
+
+uint32_t confirm_token(struct dnp3_association *a)
+{
+    if (++a->next_token == 0)
+        a->next_token = 1;
+    return a->next_token;
+}
+
+/* No confirm leaves later than the outstation's timeout less a tenth and a round trip, but a short
+ * timeout on a slow line keeps half of it (rule 4). */
+static uint64_t expiry(const struct dnp3_association *a)
+{
+    uint64_t timeout = a->config->confirm_timeout_ms;
+    uint64_t margin = timeout / 10 + a->round_trip_ms;
+    if (margin > timeout / 2)
+        margin = timeout / 2;
+    return association_now(a) + timeout - margin;
+}
+
+void confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_verdict verdict,
+                 uint32_t token, uint8_t sequence, bool more)
+{
+    *owed = (struct owed){.token = token,
+                          .sequence = sequence,
+                          .more = more,
+                          .expires_ms = expiry(a),
+                          .state = verdict == DNP3_CONFIRM_NOW    ? OWED_READY
+                                   : verdict == DNP3_CONFIRM_HOLD ? OWED_HELD
+                                                                  : OWED_NONE};
+}
+
+void confirm_void(struct dnp3_association *a, struct owed *owed)
+{
+    bool held = owed->state == OWED_HELD;
+    uint32_t token = owed->token;
+    *owed = (struct owed){0};
+    if (!held)
+        return;
+    a->counters.voids++;
+    if (a->callbacks->voided)
+        a->callbacks->voided(a->user, token);
+}
+
+/* The repeat of an unsafe fragment whose hold has expired is still known by `last`; when that is
+ * forgotten the host must not go on delivering it either. */
+void confirm_forget_unsolicited(struct dnp3_association *a)
+{
+    uint32_t token = a->last.token;
+    bool open = a->last.valid && !a->last.safe && a->unsolicited.state == OWED_NONE;
+    a->last = (struct last_unsolicited){0};
+    confirm_void(a, &a->unsolicited);
+    if (open && a->callbacks->voided)
+        a->callbacks->voided(a->user, token);
+}
+
+int dnp3_association_confirm(struct dnp3_association *a, uint32_t token)
+{
+    if (token && a->last.valid && a->last.token == token)
+        a->last.safe = true;
+    struct owed *owed = a->solicited.token == token ? &a->solicited : &a->unsolicited;
+    if (!token || owed->token != token || owed->state != OWED_HELD)
+        return DNP3_ERR_VOID;
+    owed->state = OWED_READY;
+    return 0;
+}
+
+void dnp3_association_refuse(struct dnp3_association *a, uint32_t token)
+{
+    if (!token)
+        return;
+    if (a->last.valid && a->last.token == token)
+        a->last = (struct last_unsolicited){0};
+    struct owed *owed = a->solicited.token == token ? &a->solicited : &a->unsolicited;
+    if (owed->token != token || owed->state != OWED_HELD)
+        return;
+    a->counters.refusals++;
+    bool series = owed == &a->solicited && owed->more;
+    *owed = (struct owed){0};
+    if (series)
+        task_failed(a);
+}
+
+static bool write_confirm(struct dnp3_association *a, struct owed *owed, uint8_t uns,
+                          struct dnp3_writer *out)
+{
+    if (owed->state != OWED_READY)
+        return false;
+    if (association_now(a) >= owed->expires_ms) {
+        confirm_tick(a);
+        return false;
+    }
+    struct dnp3_app_header header = {
+        .control = (uint8_t)(DNP3_APP_FIR | DNP3_APP_FIN | uns | owed->sequence),
+        .function = DNP3_FUNCTION_CONFIRM};
+    dnp3_app_write(out, &header);
+    a->counters.confirms++;
+    *owed = (struct owed){0};
+    return true;
+}
+
+bool confirm_next(struct dnp3_association *a, struct dnp3_writer *out)
+{
+    if (write_confirm(a, &a->unsolicited, DNP3_APP_UNS, out))
+        return true;
+    bool more = a->solicited.more;
+    if (!write_confirm(a, &a->solicited, 0, out))
+        return false;
+    if (more) /* rule 3: the next fragment's timer starts when our confirm leaves */
+        a->out.deadline_ms = association_now(a) + a->config->response_timeout_ms;
+    return true;
+}
+
+static uint64_t owed_deadline(const struct owed *owed)
+{
+    return owed->state == OWED_NONE ? DNP3_NEVER : owed->expires_ms;
+}
+
+uint64_t confirm_deadline(const struct dnp3_association *a)
+{
+    uint64_t solicited = owed_deadline(&a->solicited);
+    uint64_t unsolicited = owed_deadline(&a->unsolicited);
+    return solicited < unsolicited ? solicited : unsolicited;
+}
+
+static void late(struct dnp3_association *a)
+{
+    a->counters.confirm_late++;
+    association_event(a, DNP3_ASSOCIATION_CONFIRM_LATE, 0);
+}
+
+/* An unsolicited hold that expires only ends the right to confirm: the host goes on delivering, and
+ * the outstation's repeat renews the hold. A solicited one is over: what it carried comes again
+ * with the next READ, so the host is told. */
+void confirm_tick(struct dnp3_association *a)
+{
+    uint64_t now = association_now(a);
+    if (a->unsolicited.state != OWED_NONE && now >= a->unsolicited.expires_ms) {
+        a->unsolicited = (struct owed){0};
+        late(a);
+    }
+    if (a->solicited.state != OWED_NONE && now >= a->solicited.expires_ms) {
+        bool more = a->solicited.more;
+        confirm_void(a, &a->solicited);
+        late(a);
+        if (more)
+            task_failed(a);
+        a->scan |= DNP3_CLASS_EVENTS;
+        task_want_later(a, REQUEST_EVENTS);
+    }
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One channel's master: frames to associations by address, the link layer's secondary station, and
+ * whose turn it is to speak (IEEE 1815-2012 clause 9; rule 20). */
+#include "dnp3/association_internal.h"
+
+struct dnp3_master *dnp3_master_create(const struct dnp3_master_config *config)
+{
+    const struct dnp3_allocator *allocator = config->allocator;
+    struct dnp3_master *master =
+        allocator->allocate(allocator->user, DNP3_OWNER_LINK, sizeof *master);
+    if (!master)
+        return NULL;
+    master->config = *config;
+    dnp3_link_parser_init(&master->parser);
+    return master;
+}
+
+void dnp3_master_free(struct dnp3_master *master)
+{
+    if (!master)
+        return;
+    while (master->associations)
+        dnp3_association_free(master->associations);
+    const struct dnp3_allocator *allocator = master->config.allocator;
+    allocator->release(allocator->user, DNP3_OWNER_LINK, master);
+}
+
+void dnp3_master_connected(struct dnp3_master *master, uint64_t now_ms)
+{
+    master->now_ms = now_ms;
+    master->connected = true;
+    dnp3_link_parser_reset(&master->parser);
+    for (struct dnp3_association *a = master->associations; a; a = a->next) {
+        a->link_reset = false;
+        a->link_reply = 0;
+        dnp3_transport_reset(&a->transport, master->config.pool);
+        task_start(a);
+    }
+}
+
+void dnp3_master_disconnected(struct dnp3_master *master, uint64_t now_ms)
+{
+    master->now_ms = now_ms;
+    master->connected = false;
+    for (struct dnp3_association *a = master->associations; a; a = a->next) {
+        dnp3_transport_reset(&a->transport, master->config.pool);
+        task_disconnected(a);
+        confirm_void(a, &a->solicited);
+        confirm_forget_unsolicited(a);
+    }
+}
+
+static void receive_data(struct dnp3_association *a, const struct dnp3_link_frame *frame)
+{
+    struct dnp3_pool *pool = a->master->config.pool;
+    struct dnp3_reader fragment;
+    if (!dnp3_transport_receive(&a->transport, pool, frame->source, frame->data, frame->length,
+                                &fragment))
+        return;
+    response_receive(a, fragment);
+    dnp3_transport_release(&a->transport, pool);
+}
+
+static void reply(struct dnp3_association *a, enum dnp3_link_secondary function)
+{
+    a->link_reply = (uint8_t)(function + 1);
+}
+
+/* The outstation as a primary that wants its data confirmed. */
+static void receive_confirmed(struct dnp3_association *a, const struct dnp3_link_frame *frame)
+{
+    bool fcb = frame->control & DNP3_LINK_FCB;
+    if (!a->link_reset) {
+        reply(a, DNP3_LINK_NACK);
+        return;
+    }
+    reply(a, DNP3_LINK_ACK);
+    if (fcb != a->link_fcb)
+        return; /* our ACK was lost: a repeat */
+    a->link_fcb = !a->link_fcb;
+    receive_data(a, frame);
+}
+
+static void receive_primary(struct dnp3_association *a, const struct dnp3_link_frame *frame)
+{
+    uint8_t function = frame->control & DNP3_LINK_FUNCTION;
+    if (dnp3_link_wants_fcv(function) != !!(frame->control & DNP3_LINK_FCV)) {
+        a->counters.link_discarded++;
+        return;
+    }
+    switch (function) {
+    case DNP3_LINK_RESET_LINK_STATES:
+        a->link_reset = true;
+        a->link_fcb = true;
+        reply(a, DNP3_LINK_ACK);
+        break;
+    case DNP3_LINK_TEST_LINK_STATES:
+        reply(a, a->link_reset ? DNP3_LINK_ACK : DNP3_LINK_NACK);
+        if (a->link_reset && !!(frame->control & DNP3_LINK_FCB) == a->link_fcb)
+            a->link_fcb = !a->link_fcb;
+        break;
+    case DNP3_LINK_CONFIRMED_USER_DATA:
+        receive_confirmed(a, frame);
+        break;
+    case DNP3_LINK_UNCONFIRMED_USER_DATA:
+        receive_data(a, frame);
+        break;
+    case DNP3_LINK_REQUEST_LINK_STATUS:
+        reply(a, DNP3_LINK_STATUS);
+        break;
+    default:
+        reply(a, DNP3_LINK_NOT_SUPPORTED);
+        break;
+    }
+}
+
+static void receive_frame(struct dnp3_master *master, const struct dnp3_link_frame *frame)
+{
+    struct dnp3_association *a = master->associations;
+    while (a && a->address != frame->source)
+        a = a->next;
+    if (!a || frame->destination != a->config->master_address) {
+        if (a)
+            a->counters.link_discarded++;
+        if (master->config.stranger)
+            master->config.stranger(master->config.user, frame->source, frame->destination);
+        return;
+    }
+    if (frame->control & DNP3_LINK_DIR) {
+        a->counters.link_discarded++;
+        return;
+    }
+    a->counters.rx_octets += 10u + frame->length;
+    a->heard_ms = master->now_ms;
+    if (frame->control & DNP3_LINK_PRM)
+        receive_primary(a, frame);
+    else if ((frame->control & DNP3_LINK_FUNCTION) == DNP3_LINK_STATUS &&
+             a->out.kind == REQUEST_LINK_STATUS)
+        task_link_answered(a);
+}
+
+void dnp3_master_feed(struct dnp3_master *master, const uint8_t *octets, size_t length,
+                      uint64_t now_ms)
+{
+    uint8_t data[DNP3_LINK_DATA_MAX];
+    struct dnp3_reader in = dnp3_reader_of(octets, length);
+    struct dnp3_link_frame frame;
+    master->now_ms = now_ms;
+    while (dnp3_link_parser_next(&master->parser, &in, data, &frame))
+        if (master->connected)
+            receive_frame(master, &frame);
+}
+
+static void write_frame(struct dnp3_association *a, uint8_t control, struct dnp3_writer *out)
+{
+    struct dnp3_link_frame frame = {
+        .control = control, .destination = a->address, .source = a->config->master_address};
+    dnp3_link_write(out, &frame);
+}
+
+bool master_take_link_reply(struct dnp3_association *a, struct dnp3_writer *out)
+{
+    if (!a->link_reply)
+        return false;
+    write_frame(a, (uint8_t)(DNP3_LINK_DIR | (a->link_reply - 1)), out);
+    a->link_reply = 0;
+    return true;
+}
+
+static void take_one(struct dnp3_association *a, struct dnp3_writer *wire)
+{
+    struct dnp3_pool *pool = a->master->config.pool;
+    if (master_take_link_reply(a, wire))
+        return;
+    struct dnp3_writer fragment = dnp3_writer_of(dnp3_pool_fragment(pool), a->config->max_request);
+    if (!confirm_next(a, &fragment) && !task_next(a, &fragment))
+        return;
+    if (dnp3_writer_length(&fragment))
+        dnp3_transport_write(
+            &a->transport, wire, DNP3_LINK_DIR | DNP3_LINK_PRM | DNP3_LINK_UNCONFIRMED_USER_DATA,
+            a->address, a->config->master_address, fragment.start, dnp3_writer_length(&fragment));
+    else
+        write_frame(a, DNP3_LINK_DIR | DNP3_LINK_PRM | DNP3_LINK_REQUEST_LINK_STATUS, wire);
+}
+
+size_t dnp3_master_take(struct dnp3_master *master, const uint8_t **octets, uint64_t now_ms)
+{
+    master->now_ms = now_ms;
+    if (!master->connected)
+        return 0;
+    struct dnp3_writer wire = dnp3_writer_of(dnp3_pool_wire(master->config.pool), DNP3_WIRE_MAX);
+    for (size_t i = 0; i < master->count; i++) {
+        struct dnp3_association *a = master->turn ? master->turn : master->associations;
+        master->turn = a->next;
+        take_one(a, &wire);
+        size_t length = dnp3_writer_length(&wire);
+        if (!length)
+            continue;
+        a->counters.tx_octets += length;
+        *octets = wire.start;
+        return length;
+    }
+    return 0;
+}
+
+uint64_t dnp3_master_deadline(const struct dnp3_master *master)
+{
+    uint64_t next = DNP3_NEVER;
+    if (!master->connected)
+        return next;
+    for (const struct dnp3_association *a = master->associations; a; a = a->next) {
+        uint64_t task = task_deadline(a);
+        uint64_t confirm = confirm_deadline(a);
+        uint64_t soonest = task < confirm ? task : confirm;
+        next = soonest < next ? soonest : next;
+    }
+    return next;
+}
+
+void dnp3_master_tick(struct dnp3_master *master, uint64_t now_ms)
+{
+    master->now_ms = now_ms;
+    if (!master->connected)
+        return;
+    for (struct dnp3_association *a = master->associations; a; a = a->next) {
+        confirm_tick(a);
+        task_tick(a);
+    }
+}
+
+const struct dnp3_link_counters *dnp3_master_link_counters(const struct dnp3_master *master)
+{
+    return &master->parser.counters;
+}
+
+size_t dnp3_master_association_count(const struct dnp3_master *master)
+{
+    return master->count;
+}
+
+size_t dnp3_master_size(void)
+{
+    return sizeof(struct dnp3_master);
+}
