@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Controls: messages on `set` topics become commands to outstations, at most once, never late,
+ * never by accident; every one gets a result. Knows nothing of sessions and sockets: it is told the
+ * time and asks its host. */
+#ifndef GW_CONTROL_H
+#define GW_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dnp3/association.h"
+#include "gateway/config.h"
+#include "gateway/mqtt.h"
+
+struct gw_controls;
+
+struct gw_controls_host {
+    /* Queues the request on the outstation's association: 0, DNP3_ERR_OFFLINE, _FULL, _INVALID. */
+    int (*operate)(void *user, const struct gw_outstation_config *outstation,
+                   struct dnp3_command_request *request);
+    /* Reads events after a control (`poll_after`, or an unknown outcome). */
+    void (*poll)(void *user, const struct gw_outstation_config *outstation);
+    /* Publishes a result, QoS 1, not retained. */
+    void (*publish)(void *user, const char *topic, const char *payload, size_t length,
+                    const void *correlation, size_t correlation_length);
+    uint64_t (*steady_ms)(void *user);
+    int64_t (*wall_ms)(void *user);
+    bool (*clock_trusted)(void *user);
+};
+
+/* The configuration is borrowed. NULL without memory. */
+struct gw_controls *gw_controls_create(const struct gw_config *config,
+                                       const struct gw_controls_host *host, void *user);
+void gw_controls_free(struct gw_controls *controls);
+
+/* A message came on a `set` topic: acts, or publishes why not. False: not a `set` topic. */
+bool gw_controls_message(struct gw_controls *controls, const struct gw_mqtt_message *message);
+
+/* A mapped point of an outstation has a new value (feedback). `value` is gw_map_point_value()'s. */
+void gw_controls_point(struct gw_controls *controls, const struct gw_outstation_config *outstation,
+                       const struct gw_map_point *point, double value);
+
+/* When tick is wanted (feedback that does not come), on the steady clock; UINT64_MAX = never. */
+uint64_t gw_controls_deadline(const struct gw_controls *controls);
+void gw_controls_tick(struct gw_controls *controls, uint64_t now_ms);
+
+#endif
