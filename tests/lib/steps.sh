@@ -47,6 +47,11 @@ step() {
     return "$step_status"
 }
 
+# For a trap: ends the step that is running.
+step_stop() {
+    [ -z "${step_pid:-}" ] || kill "$step_pid" 2>/dev/null || true
+}
+
 # install_sets SET...: a step only where something is missing.
 install_sets() {
     step_missing=$("$top/tests/lib/packages.sh" missing "$@") || return 1
