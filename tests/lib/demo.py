@@ -7,12 +7,13 @@ import os
 import queue
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+from processes import Children, Failed, free_port
 
 GATEWAY = "demo"
 PREFIX = f"dnp3/{GATEWAY}/"
@@ -22,66 +23,10 @@ SET_TOPIC = f"{PREFIX}{OPERATED}/set/breaker"
 RESULT_TOPIC = f"{PREFIX}{OPERATED}/result/breaker"
 POINT_TOPIC = f"{PREFIX}{OPERATED}/point/breaker"
 EVENTS_PER_SECOND = 3
-BROKER_START_S = 10
 SETTLE_S = 3  # the values of the start go by before the control
 CONTROL_S = 8  # then it has failed
 TOPIC_WIDTH = 42
 VALUE_WIDTH = 22
-
-
-class Failed(Exception):
-    """The demo cannot go on; the text says why."""
-
-
-def free_port(taken):
-    """A port that nobody listens on, and that no earlier call gave out."""
-    while True:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            port = sock.getsockname()[1]
-        if port not in taken:
-            taken.add(port)
-            return port
-
-
-class Children:
-    """The processes of the demo, each with a log file, stopped in reverse order."""
-
-    def __init__(self, folder, env):
-        self.folder, self.env, self.running = folder, env, []
-
-    def start(self, name, argv, stdout=None):
-        with open(self.log(name), "wb") as log:
-            # A group of its own: Ctrl-C on the terminal reaches the demo only, which then stops
-            # its children in order.
-            process = subprocess.Popen(argv, env=self.env, stdin=subprocess.DEVNULL,
-                                       stdout=stdout or log, stderr=log, start_new_session=True)
-        self.running.append((name, process))
-        return process
-
-    def log(self, name):
-        return os.path.join(self.folder, name + ".log")
-
-    def tail(self, name, lines=6):
-        with open(self.log(name), encoding="utf-8", errors="replace") as file:
-            return "".join("    " + line for line in file.readlines()[-lines:]).rstrip()
-
-    def check(self):
-        for name, process in self.running:
-            code = process.poll()
-            if code is not None:
-                raise Failed(f"{name} ended by itself with exit code {code}:\n{self.tail(name)}")
-
-    def stop(self):
-        for _, process in reversed(self.running):
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(5)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-        self.running = []
 
 
 class Screen:
@@ -157,9 +102,8 @@ class Demo:
         self.options, self.folder = options, folder
         self.screen = Screen()
         self.ports = {}
-        taken = set()
         for name in ("DEMO_BROKER_PORT", "DEMO_PORT_1", "DEMO_PORT_2", "DEMO_PORT_3"):
-            self.ports[name] = free_port(taken)
+            self.ports[name] = free_port()
         env = dict(os.environ, **{name: str(port) for name, port in self.ports.items()})
         self.children = Children(folder, env)
         self.broker_port = str(self.ports["DEMO_BROKER_PORT"])
@@ -174,7 +118,7 @@ class Demo:
         self.done = False
 
     def start(self):
-        self.start_broker()
+        self.children.start_broker(self.ports["DEMO_BROKER_PORT"], ["persistence false"])
         listener = self.children.start(
             "mosquitto_sub", ["mosquitto_sub", "-h", "127.0.0.1", "-p", self.broker_port, "-q", "1",
                               "-t", PREFIX + "#", "-F", "%t\t%p"], stdout=subprocess.PIPE)
@@ -184,26 +128,6 @@ class Demo:
                                          "--events-per-second", str(EVENTS_PER_SECOND)])
         self.children.start("dnp3-mqtt", [os.path.join(self.options.bin, "dnp3-mqtt"), "run",
                                           "-c", self.options.config])
-
-    def start_broker(self):
-        config = os.path.join(self.folder, "mosquitto.conf")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\n"
-                       "persistence false\nset_tcp_nodelay true\nmax_queued_messages 0\n")
-        os.chmod(self.folder, 0o755)
-        program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-        self.children.start("mosquitto", [program, "-c", config])
-        deadline = time.monotonic() + BROKER_START_S
-        while True:
-            self.children.check()
-            try:
-                socket.create_connection(("127.0.0.1", int(self.broker_port)), 1).close()
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise Failed("mosquitto does not answer:\n"
-                                 + self.children.tail("mosquitto")) from None
-                time.sleep(0.05)
 
     def listen(self, stream):
         for line in stream:
