@@ -73,7 +73,8 @@ struct gw_mqtt_message {
     const char *payload;
     size_t payload_len;
     const char *response_topic; /* NULL = none */
-    const void *correlation;    /* NULL = none */
+    size_t response_topic_len;
+    const void *correlation; /* NULL = none */
     size_t correlation_len;
     uint32_t expiry_s; /* what is left of it at the broker; UINT32_MAX = never expires */
     uint8_t qos;
@@ -140,7 +141,7 @@ int gw_mqtt_subscribe(struct gw_mqtt *mqtt, const char *filter, int qos);
 bool gw_mqtt_online(const struct gw_mqtt *mqtt);
 /* Why there is no connection, in words; "" while there is one. */
 const char *gw_mqtt_reason(const struct gw_mqtt *mqtt);
-const struct gw_mqtt_counters *gw_mqtt_counters(const struct gw_mqtt *mqtt);
+const struct gw_mqtt_counters *gw_mqtt_counters(struct gw_mqtt *mqtt);
 
 /* An MQTT 5 reason code in words ("not authorized"), never NULL. */
 const char *gw_mqtt_reason_code_text(int reason_code);
