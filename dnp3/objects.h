@@ -39,7 +39,8 @@ enum dnp3_object_kind {
 /* Time that stands after the value. */
 enum dnp3_object_time { DNP3_OBJECT_NO_TIME, DNP3_OBJECT_TIME48, DNP3_OBJECT_TIME16 };
 
-/* One variation. Octets of an object = flags + value + time (+ status, for commands). */
+/* One variation. An object is its flags octet, value and time; for commands value and status; for
+ * 50v2 and 50v4 a value and octets that are passed over. */
 struct dnp3_object_row {
     uint8_t group;
     uint8_t variation;
@@ -49,6 +50,7 @@ struct dnp3_object_row {
     bool flags;       /* a flags octet precedes the value (for commands: a status octet follows) */
     uint8_t time;     /* enum dnp3_object_time */
     uint8_t size;     /* octets of one object; 0 where packed or octets */
+    bool delta;       /* a counter's change since the last report, never a total */
 };
 
 /* The row, or NULL. Variation 0 of a known group gives a row with DNP3_ENCODING_NONE. For groups
@@ -56,6 +58,9 @@ struct dnp3_object_row {
 const struct dnp3_object_row *dnp3_object_row(uint8_t group, uint8_t variation);
 /* All rows, in order of group and variation, for tests and documentation. */
 const struct dnp3_object_row *dnp3_object_rows(size_t *count);
+/* What a group holds ("analog input"), also of groups that are only recognised; NULL where the
+ * standard defines none. */
+const char *dnp3_group_name(uint8_t group);
 
 /* Qualifier octets in use (table 4-6): prefix in bits 4..6, range specifier in bits 0..3. */
 enum {
@@ -82,12 +87,13 @@ struct dnp3_object_header {
     bool ranged;    /* start and stop were given: indexes are start, start + 1, ... */
     bool all;       /* qualifier 06: no range, no objects */
     uint32_t start; /* first index, 0 where not ranged */
-    uint32_t count; /* objects; 0 with `all` */
+    uint32_t count; /* objects; 0 with `all`; 0..FFFFFFFF gives FFFFFFFF, which no fragment holds */
     const struct dnp3_object_row *row; /* NULL where the variation is not in the table */
 };
 
 /* Reads the next header. 0, or MALFORMED (stop before start, a qualifier the standard does not
- * define) or TRUNCATED; the reader then has failed. The count is not checked against the octets. */
+ * define: group, variation and qualifier are set then) or TRUNCATED; the reader then has failed.
+ * The count is not checked against the octets. */
 int dnp3_header_read(struct dnp3_reader *in, struct dnp3_object_header *header);
 
 /* Writes a header with no range (06), a range (narrowest of 00, 01, 02), or a count. */
@@ -112,15 +118,18 @@ struct dnp3_items {
     const struct dnp3_object_header *header;
     struct dnp3_time_context *times;
     uint32_t done; /* objects read so far */
-    int error;     /* 0, or TRUNCATED where the octets ended early (what came before is good) */
+    /* 0; TRUNCATED where the octets ended early (what came before is good, the reader has failed);
+     * UNSUPPORTED where the objects cannot be read: they were passed over, or the reader has failed
+     * where their length cannot be known; MALFORMED for octet strings of no length at all. */
+    int error;
 };
 
 void dnp3_items_begin(struct dnp3_items *items, const struct dnp3_object_header *header,
                       struct dnp3_time_context *times);
 
-/* Up to DNP3_POINTS_BATCH points of a header whose row is STATIC or EVENT; 0 when all are read or
- * the octets ended (`items->error`). CTO rows yield nothing and set the context: call it all the
- * same. Never reads past `in`. */
+/* Up to DNP3_POINTS_BATCH points; 0 when all are read or on `items->error`. For a header that holds
+ * no points it passes over the objects (51v1 and 51v2 set the time context), so that it may be
+ * called for every header of a fragment. Never reads past `in`. */
 size_t dnp3_items_points(struct dnp3_items *items, struct dnp3_reader *in,
                          struct dnp3_point points[DNP3_POINTS_BATCH]);
 /* Up to `size` commands of a header whose row is COMMAND. */
@@ -128,17 +137,20 @@ size_t dnp3_items_commands(struct dnp3_items *items, struct dnp3_reader *in,
                            struct dnp3_command *commands, size_t size);
 /* Delays in milliseconds of a header whose row is DELAY (52v1 counts seconds); false at the end. */
 bool dnp3_items_delay(struct dnp3_items *items, struct dnp3_reader *in, uint32_t *delay_ms);
+/* The next index in a request whose headers carry no objects (READ, freezes, ASSIGN_CLASS): of the
+ * range, or of the prefixes. False at the end. A range may be far longer than any database. */
+bool dnp3_items_index(struct dnp3_items *items, struct dnp3_reader *in, uint32_t *index);
 
 /* Passes over the objects of a header that nobody reads. 0; UNSUPPORTED where the length cannot be
  * known (the reader has then failed); TRUNCATED. */
 int dnp3_items_skip(const struct dnp3_object_header *header, struct dnp3_reader *in);
 
-/* Octets that the objects of a header take, or SIZE_MAX where that cannot be known from it. */
+/* Octets that the objects of a header take, or SIZE_MAX where the header alone does not tell. */
 size_t dnp3_header_octets(const struct dnp3_object_header *header);
 
-/* Writes one object's octets (no prefix) of a row that is STATIC or EVENT and not packed. Relative
- * time is `point->time_ms` - `cto_ms`. Values that do not fit saturate and set OVER_RANGE (11.9.x).
- */
+/* Writes one object's octets (no prefix) of a row that is STATIC or EVENT and not packed. Analogs
+ * that do not fit saturate and set OVER_RANGE; counters roll over at the width of the variation.
+ * Relative time is `point->time_ms` - `cto_ms`, within 0..65535: beyond it needs a new CTO. */
 void dnp3_point_write(struct dnp3_writer *out, const struct dnp3_object_row *row,
                       const struct dnp3_point *point, int64_t cto_ms);
 /* Writes `count` packed objects (BIT, BIT2), low bits first. */

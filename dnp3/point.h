@@ -75,7 +75,8 @@ enum dnp3_double_bit {
  * the buffer being read and lives as long as the callback that shows the point. */
 struct dnp3_point {
     uint32_t index;
-    uint8_t flags;        /* the wire's octet less the value bits; ONLINE where there are none */
+    uint8_t flags;        /* the wire's octet less its value or reserved bit 7 (double-bit:
+                             less bits 6 and 7); ONLINE where there are none */
     uint8_t time_quality; /* enum dnp3_time_quality */
     uint16_t length;      /* octets of an octet string, else 0 */
     union {
