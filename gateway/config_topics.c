@@ -84,8 +84,6 @@ static void compile(const struct gw_json_file *file, struct gw_topics *topics, e
     const char *names[GW_TOPIC_NAMES_MAX];
     struct gw_json_path mqtt = {.key = "mqtt"};
     struct gw_json_path list = {.parent = &mqtt, .key = "topics"};
-    struct gw_json_path path = {
-        .parent = &list, .key = topic == GW_TOPIC_COMMAND ? NULL : gw_topics_keys.rows[0].name};
     static const char *const keys[] = {
 #define X(name, key) key,
         GW_TOPIC_MAP(X)
