@@ -71,6 +71,9 @@ int dnp3_database_configure(struct dnp3_database *database, enum dnp3_point_type
 int dnp3_database_update(struct dnp3_database *database, enum dnp3_point_type type,
                          const struct dnp3_point *point, enum dnp3_event_mode mode);
 
+/* Room for each octet string: as configured, or the default. */
+uint8_t dnp3_octet_string_size(const struct dnp3_database_config *config);
+
 /* The static and the event group of a type (1 and 2 for BINARY_INPUT); 0 where it has none. */
 uint8_t dnp3_static_group(enum dnp3_point_type type);
 uint8_t dnp3_event_group(enum dnp3_point_type type);
