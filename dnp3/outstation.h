@@ -6,6 +6,7 @@
 #ifndef DNP3_OUTSTATION_H
 #define DNP3_OUTSTATION_H
 
+#include "dnp3/app.h"
 #include "dnp3/command.h"
 #include "dnp3/database.h"
 #include "dnp3/event_buffer.h"

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* WRITE (restart flag, time), the freezes and ASSIGN_CLASS. */
+#include "dnp3/outstation_internal.h"
+
+enum { RESTART_INDEX = 7 };
+
+bool dnp3_header_points(const struct dnp3_outstation *o, const struct dnp3_object_header *header,
+                        enum dnp3_point_type type, uint16_t *first, uint16_t *last,
+                        uint16_t *errors)
+{
+    uint32_t count = dnp3_database_count(o->database, type);
+    if (header->all) {
+        *first = 0;
+        *last = count ? (uint16_t)(count - 1) : 0;
+        return count > 0;
+    }
+    if (header->prefix || !header->count || header->start >= count) {
+        *errors |= DNP3_IIN_PARAMETER_ERROR;
+        return false;
+    }
+    uint32_t stop = header->start + (header->count - 1);
+    if (stop >= count || stop < header->start) {
+        *errors |= DNP3_IIN_PARAMETER_ERROR;
+        stop = count - 1;
+    }
+    *first = (uint16_t)header->start;
+    *last = (uint16_t)stop;
+    return true;
+}
+
+/* 80v1: the master may clear DEVICE_RESTART and nothing else (4.2.6.8). */
+static uint16_t write_indications(struct dnp3_outstation *o,
+                                  const struct dnp3_object_header *header, struct dnp3_reader *in)
+{
+    if (!header->ranged || header->start != RESTART_INDEX || header->count != 1) {
+        (void)dnp3_items_skip(header, in);
+        return DNP3_IIN_PARAMETER_ERROR;
+    }
+    uint8_t bits = dnp3_reader_u8(in);
+    if (in->failed || bits & 1)
+        return DNP3_IIN_PARAMETER_ERROR;
+    o->indications &= (uint16_t)~DNP3_IIN_DEVICE_RESTART;
+    return 0;
+}
+
+/* 50v1 is the time now; 50v3 the time when RECORD_CURRENT_TIME came (5.1.8). */
+static uint16_t write_time(struct dnp3_outstation *o, const struct dnp3_object_header *header,
+                           struct dnp3_reader *in, uint64_t now_ms)
+{
+    bool recorded = header->variation == 3;
+    if (header->count != 1 || header->prefix || (recorded && !o->recorded)) {
+        (void)dnp3_items_skip(header, in);
+        return DNP3_IIN_PARAMETER_ERROR;
+    }
+    uint64_t time = dnp3_reader_u48(in);
+    if (in->failed)
+        return DNP3_IIN_PARAMETER_ERROR;
+    if (!o->callbacks->write_time)
+        return DNP3_IIN_OBJECT_UNKNOWN;
+    if (recorded)
+        time += now_ms - o->recorded_ms;
+    o->recorded = false;
+    o->callbacks->write_time(o->user, (int64_t)time);
+    o->indications &= (uint16_t)~DNP3_IIN_NEED_TIME;
+    o->need_time_at =
+        o->config.need_time_every_ms ? now_ms + o->config.need_time_every_ms : UINT64_MAX;
+    return 0;
+}
+
+static uint16_t write_object(struct dnp3_outstation *o, const struct dnp3_object_header *header,
+                             struct dnp3_reader *in, uint64_t now_ms)
+{
+    if (header->group == 80 && header->variation == 1)
+        return write_indications(o, header, in);
+    if (header->group == 50 && (header->variation == 1 || header->variation == 3))
+        return write_time(o, header, in, now_ms);
+    (void)dnp3_items_skip(header, in);
+    return DNP3_IIN_OBJECT_UNKNOWN;
+}
+
+uint16_t dnp3_write_request(struct dnp3_outstation *o, struct dnp3_reader in, uint64_t now_ms)
+{
+    uint16_t errors = 0;
+    while (dnp3_reader_left(&in) && !in.failed) {
+        struct dnp3_object_header header;
+        if (dnp3_header_read(&in, &header)) {
+            o->counters.malformed++;
+            return errors | DNP3_IIN_PARAMETER_ERROR;
+        }
+        errors |= write_object(o, &header, &in, now_ms);
+    }
+    return errors;
+}
+
+static void freeze_point(struct dnp3_outstation *o, enum dnp3_point_type from,
+                         enum dnp3_point_type to, uint32_t index, bool clear, uint64_t now_ms)
+{
+    const struct dnp3_point *current = dnp3_database_point(o->database, from, index);
+    if (!current)
+        return;
+    struct dnp3_point frozen = *current;
+    frozen.time_ms = o->callbacks->time ? o->callbacks->time(o->user) : 0;
+    frozen.time_quality = !frozen.time_ms                       ? DNP3_TIME_NONE
+                          : o->indications & DNP3_IIN_NEED_TIME ? DNP3_TIME_UNSYNCHRONIZED
+                                                                : DNP3_TIME_SYNCHRONIZED;
+    dnp3_outstation_update(o, to, &frozen, DNP3_EVENT_FORCE, now_ms);
+    if (clear) {
+        frozen.number = 0;
+        dnp3_outstation_update(o, from, &frozen, DNP3_EVENT_DETECT, now_ms);
+    }
+}
+
+static uint16_t freeze_header(struct dnp3_outstation *o, const struct dnp3_object_header *header,
+                              bool clear, uint64_t now_ms)
+{
+    enum dnp3_point_type from = DNP3_POINT_COUNTER;
+    enum dnp3_point_type to = DNP3_POINT_FROZEN_COUNTER;
+    uint16_t errors = 0;
+    uint16_t first;
+    uint16_t last;
+    if (header->group == dnp3_static_group(DNP3_POINT_ANALOG_INPUT) && !clear) {
+        from = DNP3_POINT_ANALOG_INPUT;
+        to = DNP3_POINT_FROZEN_ANALOG_INPUT;
+    }
+    if (header->group != dnp3_static_group(from))
+        return DNP3_IIN_OBJECT_UNKNOWN;
+    if (!dnp3_header_points(o, header, from, &first, &last, &errors))
+        return errors;
+    for (uint32_t index = first; index <= last; index++)
+        freeze_point(o, from, to, index, clear, now_ms);
+    return errors;
+}
+
+uint16_t dnp3_freeze_request(struct dnp3_outstation *o, struct dnp3_reader in, bool clear,
+                             uint64_t now_ms)
+{
+    uint16_t errors = 0;
+    while (dnp3_reader_left(&in)) {
+        struct dnp3_object_header header;
+        if (dnp3_header_read(&in, &header) || header.prefix)
+            return errors | DNP3_IIN_PARAMETER_ERROR;
+        errors |= freeze_header(o, &header, clear, now_ms);
+    }
+    return errors;
+}
+
+static uint16_t assign(struct dnp3_outstation *o, const struct dnp3_object_header *header,
+                       uint8_t event_class)
+{
+    const struct dnp3_object_row *row = header->row;
+    if (!row || row->kind != DNP3_KIND_STATIC || row->type >= DNP3_DATABASE_TYPES)
+        return DNP3_IIN_OBJECT_UNKNOWN;
+    enum dnp3_point_type type = (enum dnp3_point_type)row->type;
+    uint16_t errors = 0;
+    uint16_t first;
+    uint16_t last;
+    if (!dnp3_header_points(o, header, type, &first, &last, &errors))
+        return errors;
+    for (uint32_t index = first; index <= last; index++) {
+        struct dnp3_point_setup setup = *dnp3_database_setup(o->database, type, index);
+        setup.event_class = event_class;
+        if (dnp3_database_configure(o->database, type, index, &setup))
+            errors |= DNP3_IIN_PARAMETER_ERROR;
+    }
+    return errors;
+}
+
+uint16_t dnp3_assign_class_request(struct dnp3_outstation *o, struct dnp3_reader in)
+{
+    enum { NO_CLASS_YET = 0xFF };
+    uint8_t event_class = NO_CLASS_YET;
+    uint16_t errors = 0;
+    while (dnp3_reader_left(&in)) {
+        struct dnp3_object_header header;
+        if (dnp3_header_read(&in, &header) || header.prefix)
+            return errors | DNP3_IIN_PARAMETER_ERROR;
+        if (header.group == 60 && header.variation >= 1 && header.variation <= 4)
+            event_class = (uint8_t)(header.variation - 1);
+        else if (event_class == NO_CLASS_YET)
+            errors |= DNP3_IIN_PARAMETER_ERROR;
+        else
+            errors |= assign(o, &header, event_class);
+    }
+    return errors;
+}
