@@ -86,6 +86,8 @@ static bool reads_back(double candidate, double value, bool single)
 static size_t shortest_decimal(char *text, double value, bool single)
 {
     double magnitude = fabs(value);
+    if (magnitude < 1e-5) /* an exponent is shorter than so many zeros */
+        return 0;
     unsigned most = single ? 9 : 15;
     for (unsigned decimals = 0; decimals <= most; decimals++) {
         double scaled = magnitude * power10[decimals] + 0.5;
