@@ -42,14 +42,24 @@ static struct dnp3_association *find(const struct dnp3_master *master, uint16_t 
     return a;
 }
 
+static bool valid(const struct dnp3_association_config *config)
+{
+    if (config->max_request < DNP3_REQUEST_MIN || config->max_request > DNP3_FRAGMENT_MAX ||
+        config->master_address > DNP3_LINK_ADDRESS_MAX || config->poll_count > UINT16_MAX)
+        return false;
+    for (size_t i = 0; i < config->poll_count; i++)
+        if (!config->polls[i].period_ms)
+            return false;
+    return true;
+}
+
 int dnp3_association_create(struct dnp3_master *master, uint16_t address,
                             const struct dnp3_association_config *config,
                             const struct dnp3_association_callbacks *callbacks, void *user,
                             struct dnp3_association **out)
 {
     const struct dnp3_allocator *allocator = master->config.allocator;
-    if (address > DNP3_LINK_ADDRESS_MAX || !callbacks->fragment_end ||
-        config->poll_count > UINT16_MAX)
+    if (address > DNP3_LINK_ADDRESS_MAX || !callbacks->fragment_end || !valid(config))
         return DNP3_ERR_INVALID;
     if (find(master, address))
         return DNP3_ERR_BUSY;
@@ -89,6 +99,7 @@ void dnp3_association_free(struct dnp3_association *a)
         return;
     struct dnp3_master *master = a->master;
     const struct dnp3_allocator *allocator = master->config.allocator;
+    a->online = false; /* no control is taken from here on */
     operate_disconnected(a);
     struct dnp3_association **link = &master->associations;
     while (*link != a)
@@ -109,9 +120,10 @@ void dnp3_association_withhold(struct dnp3_association *a, bool withholding)
     a->withholding = withholding;
     if (withholding || !a->master->connected)
         return;
-    a->scan |= DNP3_CLASS_EVENTS;
-    task_want(a, REQUEST_EVENTS);
+    task_read_events(a);
     a->resume_enable = a->config->manage_unsolicited && a->config->unsolicited;
+    if (a->resume_enable) /* it follows the scan */
+        a->wanted &= (uint8_t)~request_bit(REQUEST_ENABLE_UNSOLICITED);
 }
 
 void dnp3_association_demand(struct dnp3_association *a, enum dnp3_demand demand)
@@ -123,8 +135,7 @@ void dnp3_association_demand(struct dnp3_association *a, enum dnp3_demand demand
         task_want(a, REQUEST_INTEGRITY);
         break;
     case DNP3_DEMAND_EVENTS:
-        a->scan |= DNP3_CLASS_EVENTS;
-        task_want(a, REQUEST_EVENTS);
+        task_read_events(a);
         break;
     case DNP3_DEMAND_TIME:
         if (a->config->time_sync != DNP3_TIME_SYNC_NONE)

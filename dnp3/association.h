@@ -29,7 +29,9 @@ enum {
     DNP3_CLASS_EVENTS = 14
 };
 
-/* What is read every `period_ms`: classes, or one object header. */
+enum { DNP3_REQUEST_MIN = 249 }; /* what every outstation takes (rule 12) */
+
+/* What is read every `period_ms`, not 0: classes, or one object header. */
 struct dnp3_poll {
     uint32_t period_ms;
     uint8_t classes; /* DNP3_CLASS_ bits; 0 = the header below */
@@ -134,7 +136,7 @@ struct dnp3_association_callbacks {
 };
 
 struct dnp3_association_counters {
-    uint64_t rx_octets; /* link frames from this outstation, CRCs not counted */
+    uint64_t rx_octets; /* whole link frames, as on the wire */
     uint64_t tx_octets;
     uint32_t requests;
     uint32_t responses;
@@ -157,7 +159,8 @@ struct dnp3_association_counters {
 };
 
 /* Adds an outstation to a master. `config` and `callbacks` are borrowed and must outlive it.
- * INVALID for a reserved address, BUSY where the master has that address, MEMORY. */
+ * INVALID for a reserved address or a configuration out of range, BUSY where the master has that
+ * address, MEMORY. */
 int dnp3_association_create(struct dnp3_master *master, uint16_t address,
                             const struct dnp3_association_config *config,
                             const struct dnp3_association_callbacks *callbacks, void *user,

@@ -88,6 +88,7 @@ struct dnp3_association {
     uint8_t link_reply; /* secondary function to answer, plus one; 0 = none */
     bool link_reset;    /* the outstation, as a primary, has reset its link to us */
     bool link_fcb;      /* the FCB expected next */
+    bool link_full;     /* its DFC bit: it takes no data until it says otherwise */
     bool online;
     bool started; /* STARTUP_DONE was said on this connection */
     bool withholding;
@@ -105,6 +106,7 @@ struct dnp3_association {
     int64_t recorded_wall_ms; /* the host's clock when RECORD_CURRENT_TIME left */
     uint64_t select_answered_ms;
     uint64_t heard_ms;
+    uint64_t link_full_ask_ms; /* when link status is asked again while link_full */
     uint64_t keep_alive_from_ms;
     uint64_t time_sync_due_ms;
     struct dnp3_command_request *commands; /* queue; the head is under way while `out` says so */
@@ -143,6 +145,9 @@ void task_start(struct dnp3_association *a);
 void task_want(struct dnp3_association *a, enum request_kind kind);
 /* The same after a pause, where acting at once would be acting in a circle. */
 void task_want_later(struct dnp3_association *a, enum request_kind kind);
+/* Reads all event classes as soon as the line is free, or after a pause. */
+void task_read_events(struct dnp3_association *a);
+void task_read_events_later(struct dnp3_association *a, uint64_t wait_ms);
 /* The next request into `out`, application octets only; false: nothing to ask now. */
 bool task_next(struct dnp3_association *a, struct dnp3_writer *out);
 uint64_t task_deadline(const struct dnp3_association *a);
@@ -154,6 +159,7 @@ void task_failed(struct dnp3_association *a);
 /* The outstanding request was given up for something more urgent; it is sent again at once. */
 void task_abandon(struct dnp3_association *a);
 void task_disconnected(struct dnp3_association *a);
+void task_link_full(struct dnp3_association *a, bool full);
 void task_link_answered(struct dnp3_association *a);
 /* An application fragment was accepted. */
 void task_alive(struct dnp3_association *a);
@@ -169,6 +175,10 @@ void confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_verdic
 /* Ends a hold: its token is void and the host is told. */
 void confirm_void(struct dnp3_association *a, struct owed *owed);
 void confirm_forget_unsolicited(struct dnp3_association *a);
+/* The host did not keep a fragment. */
+void confirm_refused(struct dnp3_association *a);
+/* The outstation restarted: it waits for none of our confirms any more. */
+void confirm_restarted(struct dnp3_association *a);
 /* A confirm that may leave now, into `out`. */
 bool confirm_next(struct dnp3_association *a, struct dnp3_writer *out);
 uint64_t confirm_deadline(const struct dnp3_association *a);

@@ -25,13 +25,14 @@ static uint64_t expiry(const struct dnp3_association *a)
 void confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_verdict verdict,
                  uint32_t token, uint8_t sequence, bool more)
 {
+    *owed = (struct owed){0};
+    if (verdict == DNP3_CONFIRM_REFUSE)
+        return;
     *owed = (struct owed){.token = token,
                           .sequence = sequence,
                           .more = more,
                           .expires_ms = expiry(a),
-                          .state = verdict == DNP3_CONFIRM_NOW    ? OWED_READY
-                                   : verdict == DNP3_CONFIRM_HOLD ? OWED_HELD
-                                                                  : OWED_NONE};
+                          .state = verdict == DNP3_CONFIRM_NOW ? OWED_READY : OWED_HELD};
 }
 
 void confirm_void(struct dnp3_association *a, struct owed *owed)
@@ -42,6 +43,8 @@ void confirm_void(struct dnp3_association *a, struct owed *owed)
     if (!held)
         return;
     a->counters.voids++;
+    if (owed == &a->solicited) /* the outstation keeps its events, but does not repeat them */
+        task_read_events_later(a, a->config->retry_min_ms);
     if (a->callbacks->voided)
         a->callbacks->voided(a->user, token);
 }
@@ -58,6 +61,15 @@ void confirm_forget_unsolicited(struct dnp3_association *a)
         a->callbacks->voided(a->user, token);
 }
 
+void confirm_restarted(struct dnp3_association *a)
+{
+    bool more = a->solicited.more;
+    confirm_forget_unsolicited(a);
+    confirm_void(a, &a->solicited);
+    if (more)
+        task_failed(a);
+}
+
 int dnp3_association_confirm(struct dnp3_association *a, uint32_t token)
 {
     if (token && a->last.valid && a->last.token == token)
@@ -69,6 +81,13 @@ int dnp3_association_confirm(struct dnp3_association *a, uint32_t token)
     return 0;
 }
 
+/* Not kept: it is read again, also where the outstation has stopped repeating it by then. */
+void confirm_refused(struct dnp3_association *a)
+{
+    a->counters.refusals++;
+    task_read_events_later(a, a->config->retry_min_ms);
+}
+
 void dnp3_association_refuse(struct dnp3_association *a, uint32_t token)
 {
     if (!token)
@@ -78,9 +97,9 @@ void dnp3_association_refuse(struct dnp3_association *a, uint32_t token)
     struct owed *owed = a->solicited.token == token ? &a->solicited : &a->unsolicited;
     if (owed->token != token || owed->state != OWED_HELD)
         return;
-    a->counters.refusals++;
     bool series = owed == &a->solicited && owed->more;
     *owed = (struct owed){0};
+    confirm_refused(a);
     if (series)
         task_failed(a);
 }
@@ -134,13 +153,15 @@ static void late(struct dnp3_association *a)
 }
 
 /* An unsolicited hold that expires only ends the right to confirm: the host goes on delivering, and
- * the outstation's repeat renews the hold. A solicited one is over: what it carried comes again
+ * the outstation's repeat renews the hold, or its events are read when it has stopped repeating. A
+ * solicited one is over: what it carried comes again
  * with the next READ, so the host is told. */
 void confirm_tick(struct dnp3_association *a)
 {
     uint64_t now = association_now(a);
     if (a->unsolicited.state != OWED_NONE && now >= a->unsolicited.expires_ms) {
         a->unsolicited = (struct owed){0};
+        task_read_events_later(a, a->config->retry_min_ms + a->config->confirm_timeout_ms);
         late(a);
     }
     if (a->solicited.state != OWED_NONE && now >= a->solicited.expires_ms) {
@@ -149,7 +170,5 @@ void confirm_tick(struct dnp3_association *a)
         late(a);
         if (more)
             task_failed(a);
-        a->scan |= DNP3_CLASS_EVENTS;
-        task_want_later(a, REQUEST_EVENTS);
     }
 }

@@ -3,6 +3,8 @@
  * whose turn it is to speak (IEEE 1815-2012 clause 9; rule 20). */
 #include "dnp3/association_internal.h"
 
+enum { LINK_HEADER = 10 }; /* octets of a frame before its data, CRC included */
+
 struct dnp3_master *dnp3_master_create(const struct dnp3_master_config *config)
 {
     const struct dnp3_allocator *allocator = config->allocator;
@@ -33,6 +35,7 @@ void dnp3_master_connected(struct dnp3_master *master, uint64_t now_ms)
     for (struct dnp3_association *a = master->associations; a; a = a->next) {
         a->link_reset = false;
         a->link_reply = 0;
+        a->link_full = false;
         dnp3_transport_reset(&a->transport, master->config.pool);
         task_start(a);
     }
@@ -114,6 +117,16 @@ static void receive_primary(struct dnp3_association *a, const struct dnp3_link_f
     }
 }
 
+static void receive_secondary(struct dnp3_association *a, const struct dnp3_link_frame *frame)
+{
+    uint8_t function = frame->control & DNP3_LINK_FUNCTION;
+    task_link_full(a, frame->control & DNP3_LINK_DFC);
+    /* Who does not know link status answers all the same: the link is alive. */
+    if (a->out.kind == REQUEST_LINK_STATUS &&
+        (function == DNP3_LINK_STATUS || function == DNP3_LINK_NOT_SUPPORTED))
+        task_link_answered(a);
+}
+
 static void receive_frame(struct dnp3_master *master, const struct dnp3_link_frame *frame)
 {
     struct dnp3_association *a = master->associations;
@@ -130,13 +143,12 @@ static void receive_frame(struct dnp3_master *master, const struct dnp3_link_fra
         a->counters.link_discarded++;
         return;
     }
-    a->counters.rx_octets += 10u + frame->length;
+    a->counters.rx_octets += LINK_HEADER + frame->length + (frame->length + 15u) / 16u * 2u;
     a->heard_ms = master->now_ms;
     if (frame->control & DNP3_LINK_PRM)
         receive_primary(a, frame);
-    else if ((frame->control & DNP3_LINK_FUNCTION) == DNP3_LINK_STATUS &&
-             a->out.kind == REQUEST_LINK_STATUS)
-        task_link_answered(a);
+    else
+        receive_secondary(a, frame);
 }
 
 void dnp3_master_feed(struct dnp3_master *master, const uint8_t *octets, size_t length,
@@ -173,7 +185,7 @@ static void take_one(struct dnp3_association *a, struct dnp3_writer *wire)
     if (master_take_link_reply(a, wire))
         return;
     struct dnp3_writer fragment = dnp3_writer_of(dnp3_pool_fragment(pool), a->config->max_request);
-    if (!confirm_next(a, &fragment) && !task_next(a, &fragment))
+    if (!(!a->link_full && confirm_next(a, &fragment)) && !task_next(a, &fragment))
         return;
     if (dnp3_writer_length(&fragment))
         dnp3_transport_write(

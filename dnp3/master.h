@@ -20,6 +20,9 @@
 struct dnp3_master_config {
     const struct dnp3_allocator *allocator; /* borrowed for the master's life */
     struct dnp3_pool *pool;                 /* borrowed; shared by masters of one thread */
+    /* Makes the phases of polls differ from those of other masters; 0 = chosen by itself, and
+     * then differently in each run. */
+    uint32_t spread;
     /* A frame came that no association expects: its source and destination. May be NULL. */
     void (*stranger)(void *user, uint16_t source, uint16_t destination);
     void *user;

@@ -3,6 +3,11 @@
  * (rules 13 to 16; IEEE 1815-2012 4.4.3, 4.4.4). What cannot be known is called unknown. */
 #include "dnp3/association_internal.h"
 
+enum {
+    REQUEST_HEADER = 2, /* octets before the objects: control, function */
+    STATUS_OCTET = 1    /* the last octet of a command object */
+};
+
 static bool same_header(const struct dnp3_command *a, const struct dnp3_command *b)
 {
     return a->type == b->type && (a->index > UINT8_MAX) == (b->index > UINT8_MAX);
@@ -50,6 +55,13 @@ static void finish(struct dnp3_association *a, enum dnp3_command_outcome outcome
     request->done(request);
 }
 
+/* It may have operated: what the outstation reports next tells (rule 14). */
+static void finish_unknown(struct dnp3_association *a, enum dnp3_command_reason reason)
+{
+    task_read_events(a);
+    finish(a, DNP3_OUTCOME_UNKNOWN, DNP3_STAGE_OPERATE, reason);
+}
+
 int dnp3_association_command(struct dnp3_association *a, struct dnp3_command_request *request)
 {
     if (!request->count || request->count > DNP3_COMMANDS_POINTS_MAX || !request->done)
@@ -59,7 +71,8 @@ int dnp3_association_command(struct dnp3_association *a, struct dnp3_command_req
     if (a->commands_queued >= DNP3_COMMANDS_QUEUED_MAX)
         return DNP3_ERR_FULL;
     uint8_t trial[DNP3_COMMANDS_POINTS_MAX * 32];
-    struct dnp3_writer out = dnp3_writer_of(trial, sizeof trial);
+    size_t room = a->config->max_request - REQUEST_HEADER;
+    struct dnp3_writer out = dnp3_writer_of(trial, room < sizeof trial ? room : sizeof trial);
     for (size_t i = 0; i < request->count; i++)
         if (request->commands[i].index > UINT16_MAX)
             return DNP3_ERR_INVALID;
@@ -113,10 +126,12 @@ bool operate_next(struct dnp3_association *a, struct dnp3_writer *out)
             finish(a, DNP3_OUTCOME_REFUSED, DNP3_STAGE_QUEUED, DNP3_REASON_LINE_BUSY);
             continue;
         }
-        if (a->solicited
-                .more) /* a multi-fragment READ waits for our confirm: it starts anew later */
+        if (a->solicited.more) /* a READ of several fragments: it starts anew later */
             task_abandon(a);
-        confirm_void(a, &a->solicited);
+        if (a->solicited.state == OWED_HELD) {
+            confirm_void(a, &a->solicited);
+            task_read_events(a);
+        }
         switch (request->mode) {
         case DNP3_SELECT_BEFORE_OPERATE:
             send(a, REQUEST_SELECT, DNP3_FUNCTION_SELECT, out);
@@ -127,7 +142,7 @@ bool operate_next(struct dnp3_association *a, struct dnp3_writer *out)
         case DNP3_DIRECT_OPERATE_NO_ACK:
             send(a, REQUEST_DIRECT_OPERATE_NO_ACK, DNP3_FUNCTION_DIRECT_OPERATE_NR, out);
             a->out.kind = REQUEST_NONE;
-            finish(a, DNP3_OUTCOME_UNKNOWN, DNP3_STAGE_OPERATE, DNP3_REASON_NO_ACK);
+            finish_unknown(a, DNP3_REASON_NO_ACK);
             return true;
         }
     }
@@ -149,8 +164,6 @@ bool operate_follow_up(struct dnp3_association *a, struct dnp3_writer *out)
     send(a, REQUEST_OPERATE, DNP3_FUNCTION_OPERATE, out);
     return true;
 }
-
-enum { STATUS_OCTET = 1 }; /* the last octet of a command object */
 
 /* Compares the answer with the request octet by octet, the status of each point apart. True when
  * the whole echo is there and equal but for the status. */
@@ -192,14 +205,6 @@ static bool all_success(const struct dnp3_command_request *request)
     return true;
 }
 
-static bool any_unanswered(const struct dnp3_command_request *request)
-{
-    for (size_t i = 0; i < request->count; i++)
-        if (request->commands[i].status == DNP3_STATUS_UNDEFINED)
-            return true;
-    return false;
-}
-
 void operate_answered(struct dnp3_association *a, uint16_t iin, struct dnp3_reader *objects)
 {
     const uint16_t refusal =
@@ -227,9 +232,8 @@ void operate_answered(struct dnp3_association *a, uint16_t iin, struct dnp3_read
         a->follow_up = REQUEST_OPERATE;
         return;
     }
-    if (any_unanswered(request)) /* rule 14: no matching echo gave every point a status */
-        finish(a, DNP3_OUTCOME_UNKNOWN, DNP3_STAGE_OPERATE,
-               reason == DNP3_REASON_STATUS ? DNP3_REASON_ECHO_MISMATCH : reason);
+    if (!echoed) /* rule 14: no fully parsed matching echo */
+        finish_unknown(a, reason);
     else
         finish(a, reason == DNP3_REASON_OK ? DNP3_OUTCOME_DONE : DNP3_OUTCOME_FAILED,
                DNP3_STAGE_OPERATE, reason);
@@ -239,8 +243,10 @@ void operate_timed_out(struct dnp3_association *a)
 {
     bool select = a->out.kind == REQUEST_SELECT;
     a->out.kind = REQUEST_NONE;
-    finish(a, select ? DNP3_OUTCOME_FAILED : DNP3_OUTCOME_UNKNOWN,
-           select ? DNP3_STAGE_SELECT : DNP3_STAGE_OPERATE, DNP3_REASON_NO_ANSWER);
+    if (select)
+        finish(a, DNP3_OUTCOME_FAILED, DNP3_STAGE_SELECT, DNP3_REASON_NO_ANSWER);
+    else
+        finish_unknown(a, DNP3_REASON_NO_ANSWER);
 }
 
 void operate_disconnected(struct dnp3_association *a)

@@ -89,6 +89,8 @@ static enum dnp3_verdict accept_fragment(struct dnp3_association *a, struct dnp3
     enum dnp3_verdict verdict = a->callbacks->fragment_end(a->user, fragment);
     if (!fragment->token)
         verdict = DNP3_CONFIRM_NOW;
+    else if (verdict == DNP3_CONFIRM_REFUSE)
+        confirm_refused(a);
     if (fragment->confirm_wanted)
         confirm_owe(a, owed, verdict, fragment->token, sequence,
                     !fragment->unsolicited && !fragment->final);
@@ -160,6 +162,8 @@ static bool is_read(enum request_kind kind)
 static bool expected(const struct dnp3_association *a, const struct dnp3_app_header *header)
 {
     bool first = header->control & DNP3_APP_FIR;
+    if (a->solicited.more) /* it does not wait for our confirm of the fragment before */
+        return false;
     return a->out.kind != REQUEST_NONE && a->out.kind != REQUEST_LINK_STATUS &&
            dnp3_app_sequence(header) == a->out.sequence && first != a->out.first_seen;
 }
@@ -246,7 +250,7 @@ static void unsolicited(struct dnp3_association *a, const struct dnp3_app_header
     }
     a->counters.unsolicited++;
     if (header->iin & ~a->iin & DNP3_IIN_DEVICE_RESTART)
-        confirm_forget_unsolicited(a);
+        confirm_restarted(a);
     task_alive(a);
     uint8_t sequence = dnp3_app_sequence(header);
     bool con = header->control & DNP3_APP_CON;

@@ -4,6 +4,9 @@
  */
 #include "dnp3/association_internal.h"
 
+static const uint16_t refusal =
+    DNP3_IIN_NO_FUNC_CODE_SUPPORT | DNP3_IIN_OBJECT_UNKNOWN | DNP3_IIN_PARAMETER_ERROR;
+
 static const uint8_t startup_mask = 1u << REQUEST_DISABLE_UNSOLICITED |
                                     1u << REQUEST_CLEAR_RESTART | 1u << REQUEST_INTEGRITY |
                                     1u << REQUEST_ENABLE_UNSOLICITED;
@@ -19,7 +22,8 @@ static uint64_t backoff_ms(const struct dnp3_association *a, uint8_t failures)
 /* A phase that differs between outstations and polls, so that many do not answer at once. */
 static uint64_t phase_ms(const struct dnp3_association *a, size_t poll, uint32_t period_ms)
 {
-    uint64_t mix = (uint64_t)a->address << 32 | (uint64_t)(uintptr_t)a >> 4;
+    uint32_t spread = a->master->config.spread;
+    uint64_t mix = (uint64_t)a->address << 32 | (spread ? spread : (uintptr_t)a >> 4);
     mix = (mix + poll + 1) * 0x9E3779B97F4A7C15u;
     return period_ms ? (mix >> 24) % period_ms + 1 : 1;
 }
@@ -70,16 +74,31 @@ void task_want_later(struct dnp3_association *a, enum request_kind kind)
     a->backoff[kind].not_before_ms = association_now(a) + a->config->retry_min_ms;
 }
 
-static void want_startup(struct dnp3_association *a)
+void task_read_events(struct dnp3_association *a)
 {
-    const struct dnp3_association_config *config = a->config;
-    a->wanted = 0;
+    a->scan |= DNP3_CLASS_EVENTS;
+    task_want(a, REQUEST_EVENTS);
+}
+
+void task_read_events_later(struct dnp3_association *a, uint64_t wait_ms)
+{
+    if (a->refused & request_bit(REQUEST_EVENTS))
+        return;
+    a->scan |= DNP3_CLASS_EVENTS;
+    a->wanted |= request_bit(REQUEST_EVENTS);
+    a->backoff[REQUEST_EVENTS].not_before_ms = association_now(a) + wait_ms;
+}
+
+static uint8_t startup_steps(const struct dnp3_association_config *config)
+{
+    uint8_t steps = 0;
     if (config->manage_unsolicited)
-        task_want(a, REQUEST_DISABLE_UNSOLICITED);
+        steps |= request_bit(REQUEST_DISABLE_UNSOLICITED);
     if (config->integrity)
-        task_want(a, REQUEST_INTEGRITY);
+        steps |= request_bit(REQUEST_INTEGRITY);
     if (config->manage_unsolicited && config->unsolicited)
-        task_want(a, REQUEST_ENABLE_UNSOLICITED);
+        steps |= request_bit(REQUEST_ENABLE_UNSOLICITED);
+    return steps;
 }
 
 void task_start(struct dnp3_association *a)
@@ -92,7 +111,8 @@ void task_start(struct dnp3_association *a)
     a->lan_refused = false;
     a->started = false;
     a->resume_enable = false;
-    want_startup(a);
+    a->wanted = startup_steps(config);
+    memset(a->backoff, 0, sizeof a->backoff);
     a->link_check = a->wanted == 0;
     a->keep_alive_from_ms = now;
     a->time_sync_due_ms =
@@ -263,11 +283,9 @@ static uint64_t keep_alive_due(const struct dnp3_association *a)
 }
 
 /* Leaves no application octets: master.c writes the link frame. */
-static bool request_link_status(struct dnp3_association *a)
+static bool ask_link_status(struct dnp3_association *a)
 {
     uint64_t now = association_now(a);
-    if (!a->link_check && now < keep_alive_due(a))
-        return false;
     a->link_check = false;
     a->keep_alive_from_ms = now;
     a->out = (struct outstanding){.kind = REQUEST_LINK_STATUS,
@@ -283,6 +301,7 @@ static bool send_follow_up(struct dnp3_association *a, struct dnp3_writer *out)
     if (a->follow_up != REQUEST_TIME_WRITE)
         return false;
     a->follow_up = REQUEST_NONE;
+    confirm_void(a, &a->solicited); /* rule 1; nothing stands between the two (rule 17) */
     begin(a, REQUEST_TIME_WRITE, DNP3_FUNCTION_WRITE, out);
     write_time(out, 3, a->recorded_wall_ms);
     return true;
@@ -290,29 +309,33 @@ static bool send_follow_up(struct dnp3_association *a, struct dnp3_writer *out)
 
 bool task_next(struct dnp3_association *a, struct dnp3_writer *out)
 {
+    uint64_t now = association_now(a);
     if (a->out.kind != REQUEST_NONE) {
         /* A multi-fragment READ that waits for our held confirm gives way to a control (rule 5). */
         bool waits_for_us = a->solicited.state == OWED_HELD && a->solicited.more;
         return a->commands && waits_for_us && operate_next(a, out);
     }
+    if (a->link_full)
+        return now >= a->link_full_ask_ms && ask_link_status(a);
     if (send_follow_up(a, out) || (a->commands && operate_next(a, out)))
         return true;
     if (a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE)
         return false; /* rule 5 */
-    if (a->link_check && request_link_status(a))
-        return true;
-    uint64_t now = association_now(a);
+    if (a->link_check)
+        return ask_link_status(a);
     for (enum request_kind kind = 0; kind < AUTOMATIC_REQUESTS; kind++)
         if (a->wanted & request_bit(kind) && now >= a->backoff[kind].not_before_ms &&
             request_automatic(a, kind, out))
             return true;
-    return request_poll(a, out) || request_link_status(a);
+    return request_poll(a, out) || (now >= keep_alive_due(a) && ask_link_status(a));
 }
 
 uint64_t task_deadline(const struct dnp3_association *a)
 {
     if (a->out.kind != REQUEST_NONE)
         return a->out.deadline_ms;
+    if (a->link_full)
+        return a->link_full_ask_ms;
     if (a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE)
         return DNP3_NEVER; /* the confirm's own deadline rules */
     uint64_t next = keep_alive_due(a);
@@ -342,7 +365,7 @@ static void check_started(struct dnp3_association *a)
 static void automatic_answered(struct dnp3_association *a, enum request_kind kind, uint16_t iin)
 {
     uint8_t bit = request_bit(kind);
-    if (kind == REQUEST_TIME && iin & DNP3_IIN_NO_FUNC_CODE_SUPPORT) {
+    if (kind == REQUEST_TIME && iin & refusal) {
         a->lan_refused = true; /* falls back to the direct write at once */
         return;
     }
@@ -350,7 +373,9 @@ static void automatic_answered(struct dnp3_association *a, enum request_kind kin
         a->refused |= bit;
     if (kind != REQUEST_EVENTS)
         a->wanted &= (uint8_t)~bit;
-    a->backoff[kind] = (struct backoff){0};
+    a->backoff[kind].failures = 0;
+    if (!(a->wanted & bit)) /* events that its own answer announced keep their pause */
+        a->backoff[kind].not_before_ms = 0;
     if (kind == REQUEST_TIME) {
         a->follow_up = REQUEST_TIME_WRITE;
         return;
@@ -367,11 +392,23 @@ static void automatic_answered(struct dnp3_association *a, enum request_kind kin
     }
 }
 
+static void time_answered(struct dnp3_association *a, uint16_t iin)
+{
+    uint8_t bit = request_bit(REQUEST_TIME);
+    if (iin & refusal && !a->lan_refused && a->config->time_sync == DNP3_TIME_SYNC_LAN) {
+        a->lan_refused = true; /* 50v3 is unknown there: the direct write follows */
+        return;
+    }
+    a->wanted &= (uint8_t)~bit;
+    if (iin & refusal)
+        a->refused |= bit;
+    else
+        association_event(a, DNP3_ASSOCIATION_TIME_WRITTEN, 0);
+}
+
 void task_answered(struct dnp3_association *a, uint16_t iin)
 {
     enum request_kind kind = a->out.kind;
-    const uint16_t refusal =
-        DNP3_IIN_NO_FUNC_CODE_SUPPORT | DNP3_IIN_OBJECT_UNKNOWN | DNP3_IIN_PARAMETER_ERROR;
     if (iin & DNP3_IIN_ALREADY_EXECUTING) { /* rule 11: later */
         task_failed(a);
         return;
@@ -383,11 +420,8 @@ void task_answered(struct dnp3_association *a, uint16_t iin)
         automatic_answered(a, kind, iin);
     else if (kind == REQUEST_POLL)
         a->polls[a->out.poll].failures = 0;
-    else if (kind == REQUEST_TIME_WRITE) {
-        a->wanted &= (uint8_t)~request_bit(REQUEST_TIME);
-        if (!(iin & refusal))
-            association_event(a, DNP3_ASSOCIATION_TIME_WRITTEN, 0);
-    }
+    else if (kind == REQUEST_TIME_WRITE)
+        time_answered(a, iin);
     check_started(a);
 }
 
@@ -432,9 +466,11 @@ static void silent(struct dnp3_association *a)
 static void link_timed_out(struct dnp3_association *a)
 {
     a->out.kind = REQUEST_NONE;
+    a->link_full = false;
     a->counters.link_timeouts++;
     silent(a);
-    want_startup(a); /* when it comes back it is as after a reconnect */
+    /* When it comes back it is as after a reconnect. */
+    a->wanted = startup_steps(a->config) & (uint8_t)~a->refused;
     for (enum request_kind kind = 0; kind < AUTOMATIC_REQUESTS; kind++)
         if (a->wanted & request_bit(kind))
             postpone(a, kind);
@@ -471,6 +507,13 @@ void task_tick(struct dnp3_association *a)
     }
 }
 
+/* Rule 20: DFC stops data. It is asked again, for its word may be lost. */
+void task_link_full(struct dnp3_association *a, bool full)
+{
+    a->link_full = full;
+    a->link_full_ask_ms = association_now(a) + a->config->link_timeout_ms;
+}
+
 void task_link_answered(struct dnp3_association *a)
 {
     a->out.kind = REQUEST_NONE;
@@ -481,6 +524,8 @@ void task_link_answered(struct dnp3_association *a)
 void task_alive(struct dnp3_association *a)
 {
     a->link_check = false;
+    if (a->out.kind == REQUEST_LINK_STATUS)
+        a->out.kind = REQUEST_NONE;
     if (a->online)
         return;
     a->online = true;

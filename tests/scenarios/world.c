@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/scenarios/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 16384, START_MS = 1000000 };
+
+static void *allocate(void *user, enum dnp3_owner owner, size_t size)
+{
+    struct world *world = user;
+    (void)owner;
+    world->live++;
+    world->allocated++;
+    return calloc(1, size);
+}
+
+static void release(void *user, enum dnp3_owner owner, void *memory)
+{
+    struct world *world = user;
+    (void)owner;
+    world->live--;
+    free(memory);
+}
+
+const char *record_kind_text(enum record_kind kind)
+{
+    static const char *const texts[] = {
+#define X(name, text) [RECORD_##name] = text,
+        RECORD_MAP(X)
+#undef X
+    };
+    return texts[kind];
+}
+
+void world_record(struct world *world, enum record_kind kind, unsigned address, const char *format,
+                  ...)
+{
+    static char text[TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    struct record *record = calloc(1, sizeof *record);
+    char *copy = malloc(strlen(text) + 1);
+    *record = (struct record){.kind = kind, .address = address, .at_ms = world->now};
+    record->text = strcpy(copy, text);
+    *world->tail = record;
+    world->tail = &record->next;
+}
+
+struct record *world_steal(struct world *world, enum record_kind kind, unsigned address)
+{
+    for (struct record **at = &world->records; *at; at = &(*at)->next) {
+        struct record *record = *at;
+        if (record->kind != kind || record->address != address)
+            continue;
+        *at = record->next;
+        if (!*at)
+            world->tail = at;
+        return record;
+    }
+    return NULL;
+}
+
+void record_free(struct record *record)
+{
+    if (!record)
+        return;
+    free(record->text);
+    free(record);
+}
+
+static void broken(struct side *side, const char *rule)
+{
+    world_record(side->world, RECORD_BROKEN, side->address, "%s", rule);
+}
+
+/* The host. */
+
+static size_t print_point(char *text, size_t size, enum dnp3_point_type type,
+                          const struct dnp3_point *point)
+{
+    int n = 0;
+    if (type == DNP3_POINT_OCTET_STRING) {
+        n = snprintf(text, size, " %u=\"%.*s\"", point->index, (int)point->length,
+                     (const char *)point->octets);
+    } else {
+        n = snprintf(text, size, " %u=%.10g", point->index, point->number);
+        if (point->flags != DNP3_FLAG_ONLINE)
+            n += snprintf(text + n, size - (size_t)n, "/%02X", point->flags);
+    }
+    if (point->time_quality != DNP3_TIME_NONE)
+        n += snprintf(text + n, size - (size_t)n, "%s%lld",
+                      point->time_quality == DNP3_TIME_SYNCHRONIZED ? "@" : "@~",
+                      (long long)point->time_ms);
+    return (size_t)n;
+}
+
+static void on_points(void *user, const struct dnp3_object_header *header,
+                      const struct dnp3_point *points, size_t count)
+{
+    struct side *side = user;
+    static char text[TEXT_MAX];
+    enum dnp3_point_type type = (enum dnp3_point_type)header->row->type;
+    size_t length = (size_t)snprintf(text, sizeof text, "%s", dnp3_point_type_name(type));
+    if (!count || count > DNP3_POINTS_BATCH)
+        broken(side, "a batch has 1 to DNP3_POINTS_BATCH points");
+    for (size_t i = 0; i < count && length < sizeof text - 600; i++)
+        length += print_point(text + length, sizeof text - length, type, &points[i]);
+    world_record(side->world, RECORD_POINTS, side->address, "%s", text);
+}
+
+static void on_problem(void *user, const struct dnp3_object_header *header, int error,
+                       const uint8_t *octets, size_t length)
+{
+    struct side *side = user;
+    (void)octets;
+    (void)length;
+    const char *word = error == DNP3_ERR_UNSUPPORTED ? "unsupported"
+                       : error == DNP3_ERR_TRUNCATED ? "truncated"
+                                                     : "malformed";
+    world_record(side->world, RECORD_PROBLEM, side->address, "%s g%uv%u q%02X", word, header->group,
+                 header->variation, header->qualifier);
+}
+
+static struct guard *guard_of(struct side *side, uint8_t control)
+{
+    return &side->guards[!!(control & DNP3_APP_UNS)][control & DNP3_APP_SEQUENCE];
+}
+
+static enum dnp3_verdict on_fragment_end(void *user, const struct dnp3_fragment *fragment)
+{
+    struct side *side = user;
+    struct guard *guard = guard_of(side, side->fed_control);
+    guard->token = fragment->token;
+    if (!fragment->token)
+        return DNP3_CONFIRM_REFUSE; /* must not count */
+    if (fragment->token >= TOKENS_MAX) {
+        broken(side, "more tokens than the runner keeps");
+        return DNP3_CONFIRM_REFUSE;
+    }
+    side->safe[fragment->token] = side->verdict == DNP3_CONFIRM_NOW;
+    if (side->verdict == DNP3_CONFIRM_HOLD)
+        side->last_token = fragment->token;
+    return side->verdict;
+}
+
+static void on_voided(void *user, uint32_t token)
+{
+    struct side *side = user;
+    world_record(side->world, RECORD_VOIDED, side->address, "%u", token);
+}
+
+static void on_event(void *user, enum dnp3_association_event event, unsigned detail)
+{
+    static const char *const names[] = {
+#define X(name, text) [DNP3_ASSOCIATION_##name] = #name,
+        DNP3_ASSOCIATION_EVENT_MAP(X)
+#undef X
+    };
+    struct side *side = user;
+    bool named = event == DNP3_ASSOCIATION_TIMEOUT || event == DNP3_ASSOCIATION_STEP_REFUSED;
+    if (event == DNP3_ASSOCIATION_TIMEOUT)
+        side->asked = false;
+    const char *function = dnp3_function_name((uint8_t)detail);
+    world_record(side->world, RECORD_EVENT, side->address, "%s%s%s", names[event], named ? " " : "",
+                 named && function ? function : "");
+}
+
+static int64_t on_wall_clock(void *user)
+{
+    const struct world *world = ((struct side *)user)->world;
+    return world->wall_ms < 0 ? -1 : world->wall_ms + (int64_t)(world->now - START_MS);
+}
+
+static bool on_line_clear(void *user)
+{
+    return !((struct side *)user)->world->line_busy;
+}
+
+static const struct dnp3_association_callbacks callbacks = {.points = on_points,
+                                                            .problem = on_problem,
+                                                            .fragment_end = on_fragment_end,
+                                                            .voided = on_voided,
+                                                            .event = on_event,
+                                                            .wall_clock = on_wall_clock,
+                                                            .line_clear = on_line_clear};
+
+static void on_done(struct dnp3_command_request *request)
+{
+    static const char *const outcomes[] = {"done", "refused", "failed", "unknown"};
+    static const char *const stages[] = {"queued", "select", "operate"};
+    static const char *const reasons[] = {
+        "ok",      "status",  "indication", "echo_mismatch",  "no_answer", "connection_lost",
+        "expired", "offline", "line_busy",  "select_expired", "no_ack"};
+    struct request_slot *slot = request->user;
+    char text[256];
+    size_t length = (size_t)snprintf(text, sizeof text, "%s %s %s", outcomes[request->outcome],
+                                     stages[request->stage], reasons[request->reason]);
+    for (size_t i = 0; i < request->count; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, " %u",
+                                   request->commands[i].status);
+    world_record(slot->side->world, RECORD_RESULT, slot->side->address, "%s", text);
+    if (!slot->busy)
+        broken(slot->side, "a control has one result");
+    slot->busy = false;
+}
+
+struct request_slot *world_request(struct world *world, struct side *side)
+{
+    for (size_t i = 0; i < COMMANDS_MAX; i++) {
+        struct request_slot *slot = &world->requests[i];
+        if (slot->busy)
+            continue;
+        *slot = (struct request_slot){.side = side, .busy = true};
+        slot->request.commands = slot->commands;
+        slot->request.done = on_done;
+        slot->request.user = slot;
+        return slot;
+    }
+    return NULL;
+}
+
+static void on_stranger(void *user, uint16_t source, uint16_t destination)
+{
+    struct world *world = user;
+    world_record(world, RECORD_STRANGER, world->sides[0].address, "%u %u", source, destination);
+}
+
+/* Life. */
+
+void world_init(struct world *world)
+{
+    memset(world, 0, sizeof *world);
+    world->now = START_MS;
+    world->wall_ms = 1700000000000;
+    world->buffers = 2;
+    world->tail = &world->records;
+    world->allocator =
+        (struct dnp3_allocator){.allocate = allocate, .release = release, .user = world};
+}
+
+struct side *world_side(struct world *world, unsigned address)
+{
+    for (size_t i = 0; i < world->side_count; i++)
+        if (world->sides[i].address == address)
+            return &world->sides[i];
+    if (world->master || world->side_count == SIDES_MAX)
+        return NULL;
+    struct side *side = &world->sides[world->side_count++];
+    side->world = world;
+    side->address = address;
+    side->verdict = DNP3_CONFIRM_NOW;
+    dnp3_association_config_default(&side->config);
+    return side;
+}
+
+void world_create(struct world *world)
+{
+    struct dnp3_master_config config = {
+        .allocator = &world->allocator, .spread = 1, .stranger = on_stranger, .user = world};
+    world->pool = dnp3_pool_create(&world->allocator, world->buffers);
+    config.pool = world->pool;
+    world->master = dnp3_master_create(&config);
+    dnp3_link_parser_init(&world->parser);
+    for (size_t i = 0; i < world->side_count; i++) {
+        struct side *side = &world->sides[i];
+        side->config.polls = side->polls;
+        dnp3_transport_init(&side->up, DNP3_FRAGMENT_MAX);
+        dnp3_transport_init(&side->down, DNP3_FRAGMENT_MAX);
+        if (dnp3_association_create(world->master, (uint16_t)side->address, &side->config,
+                                    &callbacks, side, &side->association))
+            broken(side, "the association was not created");
+    }
+    world->created = world->allocated;
+}
+
+void world_free(struct world *world)
+{
+    if (world->master) {
+        if (world->allocated != world->created)
+            world_record(world, RECORD_BROKEN, 0, "memory was allocated after create");
+        for (size_t i = 0; i < world->side_count; i++)
+            dnp3_transport_reset(&world->sides[i].down, world->pool);
+        dnp3_master_free(world->master);
+        if (dnp3_pool_available(world->pool) != world->buffers)
+            world_record(world, RECORD_BROKEN, 0, "a pool buffer was not returned");
+        dnp3_pool_free(world->pool);
+    }
+    if (world->live)
+        world_record(world, RECORD_BROKEN, 0, "%zu allocations were not released", world->live);
+    for (size_t i = 0; i < COMMANDS_MAX; i++)
+        if (world->requests[i].busy)
+            world_record(world, RECORD_BROKEN, 0, "a control has no result");
+}
+
+/* The line. */
+
+static void check_confirm(struct side *side, uint8_t control)
+{
+    struct guard *guard = guard_of(side, control);
+    if (!guard->awaited)
+        broken(side, "a confirm nobody waits for, or a second one");
+    else if (guard->token && !side->safe[guard->token])
+        broken(side, "a confirm of what is not safe");
+    guard->awaited = false;
+}
+
+static void check_request(struct side *side, uint8_t function)
+{
+    if (side->asked && side->world->now < side->asked_ms + side->config.response_timeout_ms)
+        broken(side, "a second request is outstanding");
+    side->asked = function != DNP3_FUNCTION_DIRECT_OPERATE_NR;
+    side->asked_ms = side->world->now;
+}
+
+static void sent_fragment(struct side *side, const struct dnp3_reader *fragment)
+{
+    static char text[TEXT_MAX];
+    size_t length = dnp3_reader_left(fragment);
+    for (size_t i = 0; i < length; i++)
+        snprintf(text + 2 * i, 3, "%02X", fragment->at[i]);
+    world_record(side->world, RECORD_SENT, side->address, "%s", text);
+    if (length < 2)
+        broken(side, "a fragment has at least two octets");
+    else if (fragment->at[1] == DNP3_FUNCTION_CONFIRM)
+        check_confirm(side, fragment->at[0]);
+    else
+        check_request(side, fragment->at[1]);
+}
+
+static void sent_frame(struct world *world, const struct dnp3_link_frame *frame)
+{
+    struct side *side = world_side(world, frame->destination);
+    if (!side || frame->source != side->config.master_address) {
+        world_record(world, RECORD_BROKEN, frame->destination, "a frame to nobody");
+        return;
+    }
+    if (frame->control != 0xC4) {
+        world_record(world, RECORD_LINK, side->address, "%02X", frame->control);
+        if (frame->length)
+            broken(side, "a link request or reply has no data");
+        return;
+    }
+    struct dnp3_reader fragment;
+    if (!dnp3_transport_receive(&side->down, world->pool, frame->source, frame->data, frame->length,
+                                &fragment))
+        return;
+    sent_fragment(side, &fragment);
+    dnp3_transport_release(&side->down, world->pool);
+}
+
+void world_pump(struct world *world)
+{
+    uint8_t copy[DNP3_WIRE_MAX];
+    uint8_t data[DNP3_LINK_DATA_MAX];
+    const uint8_t *octets;
+    size_t length;
+    for (int i = 0; (length = dnp3_master_take(world->master, &octets, world->now)) > 0; i++) {
+        memcpy(copy, octets, length);
+        struct dnp3_reader in = dnp3_reader_of(copy, length);
+        struct dnp3_link_frame frame;
+        size_t frames = 0;
+        for (; dnp3_link_parser_next(&world->parser, &in, data, &frame); frames++)
+            sent_frame(world, &frame);
+        if (!frames || world->parser.counters.crc_errors || world->parser.counters.resyncs)
+            world_record(world, RECORD_BROKEN, 0, "a write that is no whole frame");
+        if (i == 100) {
+            world_record(world, RECORD_BROKEN, 0, "the master never stops talking");
+            return;
+        }
+    }
+}
+
+void world_connect(struct world *world)
+{
+    world->connected = true;
+    for (size_t i = 0; i < world->side_count; i++) {
+        world->sides[i].asked = false;
+        memset(world->sides[i].guards, 0, sizeof world->sides[i].guards);
+    }
+    dnp3_master_connected(world->master, world->now);
+    world_pump(world);
+}
+
+void world_disconnect(struct world *world)
+{
+    world->connected = false;
+    dnp3_master_disconnected(world->master, world->now);
+    if (dnp3_pool_available(world->pool) != world->buffers)
+        world_record(world, RECORD_BROKEN, 0, "a pool buffer is out without a connection");
+    if (dnp3_master_deadline(world->master) != DNP3_NEVER)
+        world_record(world, RECORD_BROKEN, 0, "a deadline without a connection");
+    world_pump(world);
+}
+
+void world_say(struct side *side, const uint8_t *fragment, size_t length)
+{
+    if (length < 2)
+        return;
+    side->fed_control = fragment[0];
+    if (fragment[1] == DNP3_FUNCTION_RESPONSE)
+        side->asked = false;
+    struct guard *guard = guard_of(side, fragment[0]);
+    if (fragment[0] & DNP3_APP_CON)
+        guard->awaited = true;
+    if (fragment[1] == DNP3_FUNCTION_RESPONSE)
+        guard->token = 0;
+}
+
+void world_feed(struct world *world, const uint8_t *octets, size_t length, size_t chunk)
+{
+    if (!chunk)
+        chunk = length;
+    for (size_t at = 0; at < length; at += chunk) {
+        size_t n = length - at < chunk ? length - at : chunk;
+        uint8_t *exact = malloc(n); /* the address sanitizer then sees a read past its end */
+        memcpy(exact, octets + at, n);
+        dnp3_master_feed(world->master, exact, n, world->now);
+        free(exact);
+    }
+}
+
+/* Nothing may happen before the time that the master named. */
+static void tick_early(struct world *world, uint64_t now)
+{
+    struct record **tail = world->tail;
+    world->now = now;
+    dnp3_master_tick(world->master, now);
+    world_pump(world);
+    if (world->tail != tail)
+        world_record(world, RECORD_BROKEN, 0, "it acts before its deadline");
+}
+
+void world_advance(struct world *world, uint64_t until)
+{
+    for (;;) {
+        uint64_t deadline = dnp3_master_deadline(world->master);
+        if (deadline > until)
+            break;
+        if (deadline > world->now + 1)
+            tick_early(world, deadline - 1);
+        if (deadline > world->now)
+            world->now = deadline;
+        struct record **tail = world->tail;
+        dnp3_master_tick(world->master, world->now);
+        world_pump(world);
+        if (dnp3_master_deadline(world->master) <= world->now) {
+            world_record(world, RECORD_BROKEN, 0, "a deadline that stays in the past");
+            return;
+        }
+        if (world->tail == tail)
+            world_record(world, RECORD_BROKEN, 0, "a deadline at which nothing happens");
+    }
+    if (until > world->now)
+        tick_early(world, until);
+}
