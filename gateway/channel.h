@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A channel carries octets to and from outstations and knows nothing of DNP3. It opens once when
+ * told to; when to try again is its owner's matter (line.h). */
+#ifndef GW_CHANNEL_H
+#define GW_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "gateway/config.h"
+#include "gateway/payload.h"
+
+struct gw_channel;
+
+struct gw_channel_callbacks {
+    void (*opened)(void *user);
+    /* Alive during the call. */
+    void (*octets)(void *user, const uint8_t *octets, size_t length);
+    /* What a write left over has gone. */
+    void (*writable)(void *user);
+    /* Once for each open that succeeded or failed. GW_REASON_OK: we closed it ourselves. */
+    void (*closed)(void *user, enum gw_reason reason);
+};
+
+/* A TCP client; the endpoints are tried in order, one an open. `user_timeout_ms`: how long written
+ * octets may stay unacknowledged before the kernel gives the connection up (scope rule 15). */
+struct gw_channel *gw_channel_create(uv_loop_t *loop, const struct gw_channel_config *config,
+                                     uint32_t user_timeout_ms,
+                                     const struct gw_channel_callbacks *callbacks, void *user);
+
+/* Begins to open the next endpoint. */
+void gw_channel_open(struct gw_channel *channel);
+/* Writes all: what the kernel does not take at once is kept and follows; until then the channel is
+ * not writable and must not be written to. */
+void gw_channel_write(struct gw_channel *channel, const uint8_t *octets, size_t length);
+bool gw_channel_writable(const struct gw_channel *channel);
+/* Octets written that the peer has not acknowledged yet. */
+size_t gw_channel_unacknowledged(const struct gw_channel *channel);
+/* Closes what is open or opening; `abort` throws away what has not left (SO_LINGER 0). `closed`
+ * follows from the loop. */
+void gw_channel_close(struct gw_channel *channel, bool abort);
+/* Closes and releases; no callback comes any more. NULL is legal. */
+void gw_channel_free(struct gw_channel *channel);
+/* The endpoint in use or tried last. */
+const struct gw_endpoint *gw_channel_endpoint(const struct gw_channel *channel);
+/* Octets that one channel takes. */
+size_t gw_channel_size(void);
+
+#endif

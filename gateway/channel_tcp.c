@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TCP client channels over libuv: resolve, connect with a deadline, read into one shared buffer,
+ * write without allocating unless the kernel's buffer is full. */
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "gateway/channel.h"
+#include "gateway/memory.h"
+
+enum { READ_BUFFER = 65536 };
+
+/* Every read is consumed before the next one starts, so all channels of the loop share it. */
+static char read_buffer[READ_BUFFER];
+
+enum stage { STAGE_CLOSED, STAGE_RESOLVING, STAGE_CONNECTING, STAGE_OPEN, STAGE_CLOSING };
+
+struct gw_channel {
+    uv_tcp_t tcp;
+    uv_timer_t deadline;
+    union { /* one at a time */
+        uv_getaddrinfo_t resolve;
+        uv_connect_t connect;
+        uv_write_t write;
+    } request;
+    uv_loop_t *loop;
+    const struct gw_channel_config *config;
+    struct gw_channel_callbacks callbacks;
+    void *user;
+    uint8_t *left_over; /* of a write, until the kernel has it */
+    uint32_t user_timeout_ms;
+    uint16_t next_endpoint;
+    uint16_t endpoint;
+    uint8_t stage;   /* enum stage */
+    uint8_t handles; /* of libuv that are still to close */
+    bool freeing;
+    bool request_pending; /* `request` is libuv's */
+    enum gw_reason reason;
+};
+
+struct gw_channel *gw_channel_create(uv_loop_t *loop, const struct gw_channel_config *config,
+                                     uint32_t user_timeout_ms,
+                                     const struct gw_channel_callbacks *callbacks, void *user)
+{
+    struct gw_channel *channel = gw_memory_allocate(GW_OWNER_LINK, sizeof *channel);
+    if (!channel)
+        return NULL;
+    channel->loop = loop;
+    channel->config = config;
+    channel->callbacks = *callbacks;
+    channel->user = user;
+    channel->user_timeout_ms = user_timeout_ms;
+    return channel;
+}
+
+static void settle(struct gw_channel *channel)
+{
+    if (channel->handles || channel->request_pending)
+        return;
+    channel->stage = STAGE_CLOSED;
+    gw_memory_release(channel->left_over);
+    channel->left_over = NULL;
+    if (channel->freeing)
+        gw_memory_release(channel);
+    else
+        channel->callbacks.closed(channel->user, channel->reason);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct gw_channel *channel = handle->data;
+    channel->handles--;
+    settle(channel);
+}
+
+static void shut(struct gw_channel *channel, enum gw_reason reason, bool abort)
+{
+    if (channel->stage == STAGE_CLOSING || channel->stage == STAGE_CLOSED)
+        return;
+    if (channel->stage == STAGE_RESOLVING)
+        uv_cancel((uv_req_t *)&channel->request.resolve);
+    channel->stage = STAGE_CLOSING;
+    channel->reason = reason;
+    uv_close((uv_handle_t *)&channel->deadline, on_handle_closed);
+    if (!abort || uv_tcp_close_reset(&channel->tcp, on_handle_closed) != 0)
+        uv_close((uv_handle_t *)&channel->tcp, on_handle_closed);
+}
+
+static enum gw_reason reason_of(int error)
+{
+    switch (error) {
+    case UV_ECONNREFUSED:
+        return GW_REASON_CONNECT_REFUSED;
+    case UV_ETIMEDOUT:
+        return GW_REASON_CONNECT_TIMEOUT;
+    default:
+        return GW_REASON_UNREACHABLE;
+    }
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct gw_channel *channel = timer->data;
+    shut(channel,
+         channel->stage == STAGE_RESOLVING ? GW_REASON_DNS_FAILED : GW_REASON_CONNECT_TIMEOUT,
+         false);
+}
+
+static void on_allocate(uv_handle_t *handle, size_t size, uv_buf_t *buffer)
+{
+    (void)handle;
+    (void)size;
+    *buffer = uv_buf_init(read_buffer, READ_BUFFER);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
+{
+    struct gw_channel *channel = stream->data;
+    if (length > 0)
+        channel->callbacks.octets(channel->user, (const uint8_t *)buffer->base, (size_t)length);
+    else if (length < 0)
+        shut(channel, GW_REASON_CLOSED_BY_PEER, false);
+}
+
+static void on_connected(uv_connect_t *request, int error)
+{
+    struct gw_channel *channel = request->data;
+    channel->request_pending = false;
+    if (channel->stage == STAGE_CLOSING) {
+        settle(channel);
+        return;
+    }
+    if (error) {
+        shut(channel, reason_of(error), false);
+        return;
+    }
+    uv_os_fd_t fd;
+    uv_tcp_nodelay(&channel->tcp, 1);
+    if (uv_fileno((uv_handle_t *)&channel->tcp, &fd) == 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &channel->user_timeout_ms,
+                   sizeof channel->user_timeout_ms);
+    uv_timer_stop(&channel->deadline);
+    channel->stage = STAGE_OPEN;
+    uv_read_start((uv_stream_t *)&channel->tcp, on_allocate, on_read);
+    channel->callbacks.opened(channel->user);
+}
+
+static void connect_to(struct gw_channel *channel, const struct sockaddr *address)
+{
+    channel->stage = STAGE_CONNECTING;
+    channel->request.connect.data = channel;
+    int error = uv_tcp_connect(&channel->request.connect, &channel->tcp, address, on_connected);
+    if (error)
+        shut(channel, reason_of(error), false);
+    else
+        channel->request_pending = true;
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int error, struct addrinfo *found)
+{
+    struct gw_channel *channel = request->data;
+    channel->request_pending = false;
+    if (channel->stage == STAGE_CLOSING)
+        settle(channel);
+    else if (error || !found)
+        shut(channel, GW_REASON_DNS_FAILED, false);
+    else
+        connect_to(channel, found->ai_addr);
+    uv_freeaddrinfo(found);
+}
+
+static void resolve(struct gw_channel *channel, const struct gw_endpoint *endpoint)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    char port[8];
+    snprintf(port, sizeof port, "%u", endpoint->port);
+    channel->stage = STAGE_RESOLVING;
+    channel->request.resolve.data = channel;
+    int error = uv_getaddrinfo(channel->loop, &channel->request.resolve, on_resolved,
+                               endpoint->host, port, &hints);
+    if (error)
+        shut(channel, GW_REASON_DNS_FAILED, false);
+    else
+        channel->request_pending = true;
+}
+
+void gw_channel_open(struct gw_channel *channel)
+{
+    if (channel->stage != STAGE_CLOSED)
+        return;
+    channel->endpoint = channel->next_endpoint;
+    channel->next_endpoint =
+        (uint16_t)((channel->next_endpoint + 1u) % channel->config->endpoint_count);
+    const struct gw_endpoint *endpoint = gw_channel_endpoint(channel);
+
+    uv_tcp_init(channel->loop, &channel->tcp);
+    uv_timer_init(channel->loop, &channel->deadline);
+    channel->tcp.data = channel;
+    channel->deadline.data = channel;
+    channel->handles = 2;
+    uv_timer_start(&channel->deadline, on_deadline, channel->config->connect_timeout_ms, 0);
+
+    struct sockaddr_storage address;
+    if (uv_ip4_addr(endpoint->host, endpoint->port, (struct sockaddr_in *)&address) == 0 ||
+        uv_ip6_addr(endpoint->host, endpoint->port, (struct sockaddr_in6 *)&address) == 0)
+        connect_to(channel, (const struct sockaddr *)&address);
+    else
+        resolve(channel, endpoint);
+}
+
+static void on_written(uv_write_t *request, int error)
+{
+    struct gw_channel *channel = request->data;
+    channel->request_pending = false;
+    gw_memory_release(channel->left_over);
+    channel->left_over = NULL;
+    if (channel->stage == STAGE_CLOSING)
+        settle(channel);
+    else if (error)
+        shut(channel, GW_REASON_CLOSED_BY_PEER, false);
+    else
+        channel->callbacks.writable(channel->user);
+}
+
+static void write_later(struct gw_channel *channel, const uint8_t *octets, size_t length)
+{
+    channel->left_over = gw_memory_allocate(GW_OWNER_LINK, length);
+    if (!channel->left_over) {
+        shut(channel, GW_REASON_CLOSED_BY_PEER, true);
+        return;
+    }
+    memcpy(channel->left_over, octets, length);
+    uv_buf_t buffer = uv_buf_init((char *)channel->left_over, (unsigned)length);
+    channel->request.write.data = channel;
+    if (uv_write(&channel->request.write, (uv_stream_t *)&channel->tcp, &buffer, 1, on_written))
+        shut(channel, GW_REASON_CLOSED_BY_PEER, true);
+    else
+        channel->request_pending = true;
+}
+
+void gw_channel_write(struct gw_channel *channel, const uint8_t *octets, size_t length)
+{
+    if (!gw_channel_writable(channel))
+        return;
+    uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)octets, (unsigned)length);
+    int written = uv_try_write((uv_stream_t *)&channel->tcp, &buffer, 1);
+    if (written < 0 && written != UV_EAGAIN) {
+        shut(channel, GW_REASON_CLOSED_BY_PEER, false);
+        return;
+    }
+    size_t done = written > 0 ? (size_t)written : 0;
+    if (done < length)
+        write_later(channel, octets + done, length - done);
+}
+
+bool gw_channel_writable(const struct gw_channel *channel)
+{
+    return channel->stage == STAGE_OPEN && !channel->request_pending;
+}
+
+size_t gw_channel_unacknowledged(const struct gw_channel *channel)
+{
+    uv_os_fd_t fd;
+    int octets = 0;
+    if (channel->stage != STAGE_OPEN || uv_fileno((const uv_handle_t *)&channel->tcp, &fd) != 0 ||
+        ioctl(fd, SIOCOUTQ, &octets) != 0 || octets < 0)
+        return 0;
+    return (size_t)octets;
+}
+
+void gw_channel_close(struct gw_channel *channel, bool abort)
+{
+    shut(channel, GW_REASON_OK, abort);
+}
+
+void gw_channel_free(struct gw_channel *channel)
+{
+    if (!channel)
+        return;
+    channel->freeing = true;
+    if (channel->stage == STAGE_CLOSED)
+        gw_memory_release(channel);
+    else
+        shut(channel, GW_REASON_OK, false);
+}
+
+const struct gw_endpoint *gw_channel_endpoint(const struct gw_channel *channel)
+{
+    return &channel->config->endpoints[channel->endpoint];
+}
+
+size_t gw_channel_size(void)
+{
+    return sizeof(struct gw_channel);
+}

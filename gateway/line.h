@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A line: one channel with the DNP3 master that speaks on it and the sessions of its outstations.
+ * Reconnects with backoff and full jitter, under a limit of connects a second for the whole
+ * gateway. */
+#ifndef GW_LINE_H
+#define GW_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "dnp3/master.h"
+#include "gateway/channel.h"
+#include "gateway/config.h"
+
+struct gw_line;
+struct gw_session;
+
+/* What every line of a gateway shares. */
+struct gw_line_shared {
+    uv_loop_t *loop;
+    struct dnp3_allocator allocator;
+    struct dnp3_pool *pool;
+    uint64_t next_connect_ms; /* steady; when the next connect may start */
+    uint64_t seed;            /* of the backoffs' jitter */
+};
+
+/* Ten thousand sessions must not reconnect in one burst. */
+enum { GW_CONNECTS_A_SECOND = 1000 };
+
+/* `shared` and `config` are borrowed. NULL without memory. */
+struct gw_line *gw_line_create(struct gw_line_shared *shared,
+                               const struct gw_channel_config *config, uint32_t user_timeout_ms);
+/* Its sessions are told when the channel opens and closes. */
+void gw_line_add(struct gw_line *line, struct gw_session *session);
+void gw_line_start(struct gw_line *line);
+/* Writes what the master has to say and sets the timer; after anything that may give it a reason.
+ */
+void gw_line_pump(struct gw_line *line);
+/* The outstation's link is dead: closes and reconnects where it is alone on the line. */
+void gw_line_give_up(struct gw_line *line);
+/* An outstation answers: the next reconnect starts with the shortest delay. */
+void gw_line_proved(struct gw_line *line);
+/* Nothing on the line is unacknowledged (scope rule 15). */
+bool gw_line_clear(const struct gw_line *line);
+struct dnp3_master *gw_line_master(struct gw_line *line);
+/* Closes and releases; finished when the loop has run dry. NULL is legal. */
+void gw_line_free(struct gw_line *line);
+/* Octets that one line takes, its channel and master included. */
+size_t gw_line_size(void);
+
+#endif

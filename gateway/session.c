@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session's life, and what broker and line tell it. */
+#include "gateway/session.h"
+
+#include "dnp3/error.h"
+#include "gateway/clock.h"
+#include "gateway/log.h"
+#include "gateway/memory.h"
+#include "gateway/session_internal.h"
+
+/* How long a full outbox, or a broker that refuses, is left alone. */
+enum { FULL_PAUSE_MS = 1000, REFUSED_PAUSE_MS = 30000 };
+
+struct gw_session *gw_session_create(const struct gw_session_shared *shared,
+                                     const struct gw_outstation_config *config,
+                                     const struct dnp3_association_config *behaviour,
+                                     struct gw_line *line)
+{
+    struct gw_session *s = gw_memory_allocate(GW_OWNER_SESSIONS, sizeof *s);
+    if (!s)
+        return NULL;
+    s->shared = shared;
+    s->config = config;
+    s->behaviour = behaviour;
+    s->line = line;
+    s->state = line ? GW_STATE_CONNECTING : GW_STATE_DISABLED;
+    s->reason = line ? GW_REASON_OK : GW_REASON_DISABLED;
+    s->since_ms = gw_clock_wall_ms();
+    s->status_due = s->meta_due = true;
+    if (gw_point_store_init(&s->points, config->mapping) ||
+        (line && dnp3_association_create(gw_line_master(line), config->address, behaviour,
+                                         &session_callbacks, s, &s->association))) {
+        gw_session_free(s);
+        return NULL;
+    }
+    if (line)
+        gw_line_add(line, s);
+    session_update_withholding(s);
+    return s;
+}
+
+void gw_session_free(struct gw_session *s)
+{
+    if (!s)
+        return;
+    gw_outbox_forget(gw_publisher_outbox(s->shared->publisher), s);
+    gw_point_store_clear(&s->points);
+    gw_memory_release(s->detail);
+    gw_memory_release(s);
+}
+
+void session_due(struct gw_session *s)
+{
+    s->shared->due(s->shared->user);
+}
+
+struct gw_session *gw_session_next(const struct gw_session *s)
+{
+    return s->next;
+}
+
+void gw_session_chain(struct gw_session *s, struct gw_session *next)
+{
+    s->next = next;
+}
+
+/* Nowhere safe to put events: the outstation keeps them (scope rule 7). */
+void session_update_withholding(struct gw_session *s)
+{
+    bool withholding = s->association && s->config->profile->confirm == GW_CONFIRM_SAFE &&
+                       (!gw_publisher_online(s->shared->publisher) || s->full);
+    if (withholding == s->withholding)
+        return;
+    s->withholding = withholding;
+    s->status_due = true;
+    dnp3_association_withhold(s->association, withholding);
+    session_due(s);
+}
+
+void gw_session_broker(struct gw_session *s, bool online)
+{
+    if (online) {
+        s->status_due = s->meta_due = s->points_due = true;
+        session_due(s);
+    }
+    session_update_withholding(s);
+    if (s->line)
+        gw_line_pump(s->line);
+}
+
+void gw_session_republish(struct gw_session *s)
+{
+    session_mark_dirty(s, false);
+}
+
+void gw_session_safe(struct gw_session *s, uint32_t token)
+{
+    if (dnp3_association_confirm(s->association, token) == 0)
+        gw_line_pump(s->line);
+}
+
+void gw_session_refused(struct gw_session *s, uint32_t token)
+{
+    dnp3_association_refuse(s->association, token);
+    s->full = true;
+    s->full_until_ms = session_now(s) + REFUSED_PAUSE_MS;
+    session_update_withholding(s);
+    gw_line_pump(s->line);
+}
+
+int gw_session_operate(struct gw_session *s, struct dnp3_command_request *request)
+{
+    if (!s->association)
+        return DNP3_ERR_OFFLINE;
+    int error = dnp3_association_command(s->association, request);
+    if (!error)
+        gw_line_pump(s->line);
+    return error;
+}
+
+void gw_session_poll_events(struct gw_session *s)
+{
+    if (!s->association)
+        return;
+    dnp3_association_demand(s->association, DNP3_DEMAND_EVENTS);
+    gw_line_pump(s->line);
+}
+
+static void check_room(struct gw_session *s)
+{
+    if (!s->full || session_now(s) < s->full_until_ms || !gw_publisher_roomy(s->shared->publisher))
+        return;
+    s->full = false;
+    session_update_withholding(s);
+    gw_line_pump(s->line);
+}
+
+void gw_session_tick(struct gw_session *s)
+{
+    check_room(s);
+    session_check_lost(s);
+}
+
+static void flush_meta(struct gw_session *s)
+{
+    char topic[GW_TOPIC_MAX];
+    int size = gw_payload_meta(NULL, 0, s->shared->config, s->config);
+    char *meta = size < 0 ? NULL : gw_memory_allocate(GW_OWNER_SESSIONS, (size_t)size + 1);
+    if (!meta)
+        return;
+    int length = gw_payload_meta(meta, (size_t)size + 1, s->shared->config, s->config);
+    if (length > 0 &&
+        gw_topic_outstation(s->shared->config, GW_TOPIC_META, s->config, topic, sizeof topic) > 0) {
+        int error = gw_publisher_send(s->shared->publisher, topic, meta, (size_t)length, true);
+        s->meta_due = error == GW_OUTBOX_FULL;
+        if (error && !s->meta_due)
+            gw_log(GW_LOG_WARNING, s->config->name, "meta not published: %s",
+                   gw_outbox_error_text(error));
+    }
+    gw_memory_release(meta);
+}
+
+bool gw_session_flush(struct gw_session *s)
+{
+    if (!gw_publisher_online(s->shared->publisher))
+        return true; /* all of it is due again when the broker is back */
+    if (s->status_due)
+        session_flush_status(s);
+    if (s->meta_due && gw_publisher_roomy(s->shared->publisher))
+        flush_meta(s);
+    if (s->points_due)
+        s->points_due = !session_flush_points(s);
+    return !s->status_due && !s->meta_due && !s->points_due;
+}
+
+void gw_session_stop(struct gw_session *s)
+{
+    if (s->state == GW_STATE_DISABLED)
+        return;
+    session_set_state(s, GW_STATE_OFFLINE, GW_REASON_GATEWAY_STOPPED, NULL);
+    session_flush_status(s);
+}
+
+enum gw_state gw_session_state(const struct gw_session *s)
+{
+    return s->state;
+}
+
+void session_outbox_full(struct gw_session *s)
+{
+    if (!s->full)
+        gw_log(GW_LOG_WARNING, s->config->name,
+               "the outbox is full: events stay in the outstation until there is room");
+    s->full = true;
+    s->full_until_ms = session_now(s) + FULL_PAUSE_MS;
+    session_update_withholding(s);
+}
+
+size_t gw_session_size(void)
+{
+    return sizeof(struct gw_session);
+}

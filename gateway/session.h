@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session: one outstation as the gateway sees it. Its association's points become messages, its
+ * confirms wait for the broker, and its state is published with a reason. */
+#ifndef GW_SESSION_H
+#define GW_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dnp3/association.h"
+#include "gateway/config.h"
+#include "gateway/control.h"
+#include "gateway/line.h"
+#include "gateway/payload.h"
+#include "gateway/publisher.h"
+
+struct gw_session;
+
+/* What every session of a gateway shares; borrowed. */
+struct gw_session_shared {
+    uv_loop_t *loop;
+    const struct gw_config *config;
+    struct gw_publisher *publisher;
+    struct gw_controls *controls;
+    void (*due)(void *user); /* something is to be flushed */
+    void *user;
+};
+
+/* `behaviour` is the profile as the library wants it, borrowed. A disabled outstation has no line:
+ * `line` is NULL. NULL without memory or where the address is taken on the line. */
+struct gw_session *gw_session_create(const struct gw_session_shared *shared,
+                                     const struct gw_outstation_config *config,
+                                     const struct dnp3_association_config *behaviour,
+                                     struct gw_line *line);
+/* After its line is freed (which frees the association). NULL is legal. */
+void gw_session_free(struct gw_session *session);
+
+/* From its line. */
+void gw_session_line_opened(struct gw_session *session);
+void gw_session_line_closed(struct gw_session *session, enum gw_reason reason);
+void gw_session_stranger(struct gw_session *session, uint16_t source, uint16_t destination);
+struct gw_session *gw_session_next(const struct gw_session *session);
+void gw_session_chain(struct gw_session *session, struct gw_session *next);
+
+/* From the publisher. */
+void gw_session_broker(struct gw_session *session, bool online);
+void gw_session_safe(struct gw_session *session, uint32_t token);
+void gw_session_refused(struct gw_session *session, uint32_t token);
+/* The broker lost our retained messages: everything known is to be published again. */
+void gw_session_republish(struct gw_session *session);
+
+/* A control for this outstation, or a wish to read its events. */
+int gw_session_operate(struct gw_session *session, struct dnp3_command_request *request);
+void gw_session_poll_events(struct gw_session *session);
+
+/* Once a second: losses that last, holds that end. */
+void gw_session_tick(struct gw_session *session);
+/* Publishes what is due (status, meta, points not yet out) as far as the outbox has room. True when
+ * nothing is left. */
+bool gw_session_flush(struct gw_session *session);
+/* A clean stop: publishes "offline", "gateway_stopped". */
+void gw_session_stop(struct gw_session *session);
+
+enum gw_state gw_session_state(const struct gw_session *session);
+/* Octets that one session takes, less its points. */
+size_t gw_session_size(void);
+
+#endif

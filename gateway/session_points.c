@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fragments and points of a session: what is published, and whether the fragment may be confirmed
+ * now, later or not at all. A fragment's events enter the outbox all together or not. */
+#include <string.h>
+
+#include "gateway/clock.h"
+#include "gateway/log.h"
+#include "gateway/session_internal.h"
+
+enum {
+    POISON_APPEARANCES = 3, /* an unreadable fragment is withheld so often (scope rule 8) */
+    LOGGED_OCTETS = 48,
+    DAY_MS = 24 * 60 * 60 * 1000
+};
+
+static const int64_t year_2000_ms = 946684800000;
+
+static void on_fragment(void *user, const struct dnp3_fragment *fragment)
+{
+    struct gw_session *s = user;
+    bool guarded = fragment->confirm_wanted && s->config->profile->confirm == GW_CONFIRM_SAFE;
+    s->heard_wall_ms = gw_clock_wall_ms();
+    s->fragment =
+        (struct session_fragment){.token = fragment->token,
+                                  .received_ms = s->heard_wall_ms,
+                                  .clock_trusted = gw_clock_trusted(s->shared->config->clock),
+                                  .guarded = guarded,
+                                  .skipping = guarded && s->withholding};
+    uint16_t iin = fragment->iin & (DNP3_IIN_NEED_TIME | DNP3_IIN_LOCAL_CONTROL |
+                                    DNP3_IIN_DEVICE_TROUBLE | DNP3_IIN_DEVICE_RESTART |
+                                    DNP3_IIN_EVENT_BUFFER_OVERFLOW | DNP3_IIN_CONFIG_CORRUPT);
+    if (iin != s->iin) {
+        s->iin = iin;
+        s->status_due = true;
+        session_due(s);
+    }
+}
+
+/* Where a point's time comes from, in the words of the message. */
+static void set_time(struct gw_session *s, struct gw_point_state *state,
+                     const struct dnp3_point *point)
+{
+    const struct session_fragment *fragment = &s->fragment;
+    state->received_ms = fragment->received_ms;
+    if (point->time_quality == DNP3_TIME_NONE) {
+        state->time_ms = fragment->received_ms;
+        state->time_source =
+            fragment->clock_trusted ? GW_TIME_GATEWAY : GW_TIME_GATEWAY_UNSYNCHRONIZED;
+        return;
+    }
+    bool credible = point->time_ms >= year_2000_ms &&
+                    (!fragment->clock_trusted || point->time_ms <= fragment->received_ms + DAY_MS);
+    state->time_ms = point->time_ms;
+    state->time_source = point->time_quality == DNP3_TIME_SYNCHRONIZED && credible
+                             ? GW_TIME_OUTSTATION
+                             : GW_TIME_OUTSTATION_UNSYNCHRONIZED;
+}
+
+static void fill_value(const struct gw_point_state *state, enum dnp3_point_type type,
+                       enum gw_source source, struct gw_point_value *value)
+{
+    *value = (struct gw_point_value){.type = type,
+                                     .flags = state->flags,
+                                     .floating = state->floating,
+                                     .single = state->single,
+                                     .source = source,
+                                     .time_source = state->time_source,
+                                     .time_ms = state->time_ms,
+                                     .received_ms = state->received_ms};
+    if (type == DNP3_POINT_OCTET_STRING) {
+        value->octets = state->octets;
+        value->length = state->length;
+    } else {
+        value->number = state->number;
+    }
+}
+
+/* Into the fragment's transaction, which the first message opens. */
+static void put(struct gw_session *s, const struct gw_map_point *point,
+                struct gw_point_state *state, enum dnp3_point_type type, uint32_t index,
+                enum gw_source source)
+{
+    struct session_fragment *fragment = &s->fragment;
+    struct gw_publisher *publisher = s->shared->publisher;
+    struct gw_point_value value;
+    if (!fragment->open) {
+        gw_outbox_begin(gw_publisher_outbox(publisher), s, fragment->token, fragment->guarded);
+        fragment->open = true;
+    }
+    fill_value(state, type, source, &value);
+    gw_publisher_put_point(publisher, s->config, point, index, &value, true);
+    state->dirty = state->forced = false;
+}
+
+static void take_point(struct gw_session *s, const struct dnp3_object_header *header,
+                       const struct dnp3_point *wire, bool event)
+{
+    enum dnp3_point_type type = header->row->type;
+    const struct gw_map_point *point = gw_mapping_point(s->config->mapping, type, wire->index);
+    struct gw_point_state *state =
+        point ? gw_point_store_find(&s->points, point, wire->index) : NULL;
+    if (!state)
+        return;
+    bool changed = gw_point_store_set(state, type, wire);
+    state->floating =
+        header->row->encoding == DNP3_ENCODING_F32 || header->row->encoding == DNP3_ENCODING_F64;
+    state->single = header->row->encoding == DNP3_ENCODING_F32;
+    set_time(s, state, wire);
+    if (s->config->mapping->control_count && !gw_map_point_is_default(point) &&
+        type != DNP3_POINT_OCTET_STRING)
+        gw_controls_point(s->shared->controls, s->config, point,
+                          gw_map_point_value(point, wire->number));
+    if (point->publish == GW_PUBLISH_NEVER)
+        return;
+    if (event) {
+        put(s, point, state, type, wire->index, GW_SOURCE_EVENT);
+    } else if (changed || state->forced || state->dirty || point->publish == GW_PUBLISH_ALWAYS) {
+        if (gw_publisher_online(s->shared->publisher) && !s->full)
+            put(s, point, state, type, wire->index, GW_SOURCE_STATIC);
+        else
+            state->dirty = true; /* the newest one goes out when the broker is back */
+    }
+}
+
+static void on_points(void *user, const struct dnp3_object_header *header,
+                      const struct dnp3_point *points, size_t count)
+{
+    struct gw_session *s = user;
+    bool event = header->row->kind == DNP3_KIND_EVENT;
+    if (header->row->type >= GW_MAP_TYPES || (event && s->fragment.skipping))
+        return;
+    for (size_t i = 0; i < count; i++)
+        take_point(s, header, &points[i], event);
+}
+
+static void on_problem(void *user, const struct dnp3_object_header *header, int error,
+                       const uint8_t *octets, size_t length)
+{
+    struct gw_session *s = user;
+    static const char digits[] = "0123456789abcdef";
+    char hex[LOGGED_OCTETS * 2 + 1];
+    size_t shown = length < LOGGED_OCTETS ? length : LOGGED_OCTETS;
+    for (size_t i = 0; i < shown; i++) {
+        hex[2 * i] = digits[octets[i] >> 4];
+        hex[2 * i + 1] = digits[octets[i] & 15];
+    }
+    hex[2 * shown] = 0;
+    gw_log(GW_LOG_WARNING, s->config->name, "%s g%uv%u q%02X: %s, %zu octets: %s%s",
+           error == DNP3_ERR_UNSUPPORTED ? "unsupported" : "malformed", header->group,
+           header->variation, header->qualifier, dnp3_error_text(error), length, hex,
+           shown < length ? "..." : "");
+}
+
+/* What cannot be read might be an event: it is withheld, in case the outstation says it better, and
+ * after some appearances let go with its octets in the log, so that it does not block the rest. */
+static bool is_poison(struct gw_session *s, const struct dnp3_fragment *fragment)
+{
+    if (!fragment->damaged) {
+        if (fragment->events)
+            s->poison = 0;
+        return false;
+    }
+    if (!fragment->token || ++s->poison < POISON_APPEARANCES)
+        return fragment->token != 0;
+    s->poison = 0;
+    gw_log(GW_LOG_ERROR, s->config->name,
+           "undecoded: a fragment that cannot be read came %d times and is confirmed now",
+           POISON_APPEARANCES);
+    return false;
+}
+
+static bool close_transaction(struct gw_session *s, const struct dnp3_fragment *fragment)
+{
+    struct gw_outbox *outbox = gw_publisher_outbox(s->shared->publisher);
+    if (!s->fragment.open)
+        return true;
+    int error = gw_outbox_commit(outbox);
+    if (!error)
+        return true;
+    session_mark_dirty(s, false);
+    session_outbox_full(s);
+    if (fragment->events && !s->fragment.guarded && !s->lost_events++)
+        gw_log(GW_LOG_ERROR, s->config->name,
+               "events lost: the outbox is full and they cannot be withheld");
+    return false;
+}
+
+static enum dnp3_verdict on_fragment_end(void *user, const struct dnp3_fragment *fragment)
+{
+    struct gw_session *s = user;
+    if (is_poison(s, fragment) && s->fragment.guarded) {
+        if (s->fragment.open) {
+            gw_outbox_cancel(gw_publisher_outbox(s->shared->publisher));
+            session_mark_dirty(s, false);
+        }
+        return DNP3_CONFIRM_REFUSE;
+    }
+    bool sent = s->fragment.open;
+    bool kept = close_transaction(s, fragment);
+    if (!s->fragment.guarded)
+        return DNP3_CONFIRM_NOW;
+    if (!kept || s->fragment.skipping)
+        return DNP3_CONFIRM_REFUSE;
+    return sent ? DNP3_CONFIRM_HOLD : DNP3_CONFIRM_NOW;
+}
+
+/* The events come again; the static values that stood beside them may not. */
+static void on_voided(void *user, uint32_t token)
+{
+    struct gw_session *s = user;
+    if (gw_outbox_withdraw(gw_publisher_outbox(s->shared->publisher), s, token))
+        session_mark_dirty(s, false);
+}
+
+static int64_t on_wall_clock(void *user)
+{
+    struct gw_session *s = user;
+    return gw_clock_trusted(s->shared->config->clock) ? gw_clock_wall_ms() : -1;
+}
+
+static bool on_line_clear(void *user)
+{
+    struct gw_session *s = user;
+    return gw_line_clear(s->line);
+}
+
+const struct dnp3_association_callbacks session_callbacks = {
+    .fragment = on_fragment,
+    .points = on_points,
+    .problem = on_problem,
+    .fragment_end = on_fragment_end,
+    .voided = on_voided,
+    .event = session_on_event,
+    .wall_clock = on_wall_clock,
+    .line_clear = on_line_clear,
+};
+
+/* `force`: the next value counts as new, and what is kept is not worth publishing. */
+void session_mark_dirty(struct gw_session *s, bool force)
+{
+    const struct gw_map_point *point;
+    enum dnp3_point_type type;
+    uint32_t index;
+    size_t places = gw_point_store_places(&s->points);
+    for (size_t i = 0; i < places; i++) {
+        struct gw_point_state *state = gw_point_store_place(&s->points, i, &point, &type, &index);
+        if (!state || !state->known || point->publish == GW_PUBLISH_NEVER)
+            continue;
+        state->dirty = !force;
+        state->forced |= force;
+    }
+    s->flush_from = 0;
+    if (!force) {
+        s->points_due = true;
+        session_due(s);
+    }
+}
+
+static void overlay_lost(struct gw_session *s, struct gw_point_value *value)
+{
+    int64_t now = gw_clock_wall_ms();
+    value->flags = DNP3_FLAG_COMM_LOST;
+    value->source = GW_SOURCE_GATEWAY;
+    value->time_source = gw_clock_trusted(s->shared->config->clock)
+                             ? GW_TIME_GATEWAY
+                             : GW_TIME_GATEWAY_UNSYNCHRONIZED;
+    value->time_ms = value->received_ms = now;
+}
+
+/* Publishes what is kept and not out yet, as long as the outbox is not needed for events. */
+bool session_flush_points(struct gw_session *s)
+{
+    const struct gw_map_point *point;
+    enum dnp3_point_type type;
+    uint32_t index;
+    size_t places = gw_point_store_places(&s->points);
+    for (; s->flush_from < places; s->flush_from++) {
+        struct gw_point_state *state =
+            gw_point_store_place(&s->points, s->flush_from, &point, &type, &index);
+        if (!state || !state->dirty)
+            continue;
+        struct gw_point_value value;
+        fill_value(state, type, GW_SOURCE_STATIC, &value);
+        if (s->marked)
+            overlay_lost(s, &value);
+        if (!gw_publisher_roomy(s->shared->publisher) ||
+            gw_publisher_put_point(s->shared->publisher, s->config, point, index, &value, false))
+            return false;
+        state->dirty = false;
+    }
+    s->flush_from = 0;
+    return true;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* State and reason of a session: the whole of "why is 17 off-line?". A TCP connection without DNP3
+ * answers is not online; a short loss is not reported; every reason says what to try. */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/clock.h"
+#include "gateway/log.h"
+#include "gateway/memory.h"
+#include "gateway/session_internal.h"
+
+enum { DETAIL_MAX = 160 };
+
+static void set_detail(struct gw_session *s, const char *detail)
+{
+    gw_memory_release(s->detail);
+    s->detail = detail ? gw_memory_copy_string(GW_OWNER_SESSIONS, detail) : NULL;
+}
+
+static bool same_detail(const struct gw_session *s, const char *detail)
+{
+    return detail && s->detail ? strcmp(detail, s->detail) == 0 : detail == s->detail;
+}
+
+void session_set_state(struct gw_session *s, enum gw_state state, enum gw_reason reason,
+                       const char *detail)
+{
+    if (s->state == state && s->reason == reason && same_detail(s, detail))
+        return;
+    if (s->state != state)
+        s->since_ms = gw_clock_wall_ms();
+    s->state = (uint8_t)state;
+    s->reason = (uint8_t)reason;
+    set_detail(s, detail);
+    s->status_due = true;
+    session_due(s);
+    const char *text = detail ? detail : gw_reason_detail(reason);
+    gw_log(state == GW_STATE_OFFLINE ? GW_LOG_WARNING : GW_LOG_INFO, s->config->name, "%s, %s%s%s",
+           gw_state_name(state), gw_reason_name(reason), *text ? ": " : "", text);
+}
+
+static void mark_points(struct gw_session *s)
+{
+    if (s->config->profile->on_offline != GW_ON_OFFLINE_MARK)
+        return;
+    s->marked = true;
+    session_mark_dirty(s, false);
+}
+
+/* What was online stays so for offline_after_s; what never was is told at once why. */
+void session_lost(struct gw_session *s, enum gw_reason reason, const char *detail)
+{
+    if (s->state == GW_STATE_DISABLED)
+        return;
+    if (s->state != GW_STATE_ONLINE) {
+        session_set_state(s, GW_STATE_OFFLINE, reason, detail);
+        return;
+    }
+    if (!s->lost_since_ms) {
+        s->lost_since_ms = session_now(s);
+        gw_log(GW_LOG_INFO, s->config->name, "lost, %s: reported when it lasts %u s",
+               gw_reason_name(reason), s->config->profile->offline_after_ms / 1000);
+    }
+    s->lost_reason = (uint8_t)reason;
+}
+
+void session_check_lost(struct gw_session *s)
+{
+    if (s->state != GW_STATE_ONLINE || !s->lost_since_ms ||
+        session_now(s) - s->lost_since_ms < s->config->profile->offline_after_ms)
+        return;
+    s->lost_since_ms = 0;
+    session_set_state(s, GW_STATE_OFFLINE, s->lost_reason, NULL);
+    mark_points(s);
+}
+
+static void found(struct gw_session *s)
+{
+    s->heard = true;
+    s->lost_since_ms = 0;
+    gw_line_proved(s->line);
+    if (s->marked) {
+        s->marked = false;
+        session_mark_dirty(s, true);
+        dnp3_association_demand(s->association, DNP3_DEMAND_INTEGRITY);
+    }
+    session_set_state(s, GW_STATE_ONLINE, GW_REASON_OK, NULL);
+}
+
+void gw_session_line_opened(struct gw_session *s)
+{
+    s->heard = false;
+    s->stranger_seen = false;
+    s->crc_before = dnp3_master_link_counters(gw_line_master(s->line))->crc_errors;
+}
+
+void gw_session_line_closed(struct gw_session *s, enum gw_reason reason)
+{
+    if (reason != GW_REASON_OK) /* else we closed it and said why */
+        session_lost(s, reason, NULL);
+}
+
+void gw_session_stranger(struct gw_session *s, uint16_t source, uint16_t destination)
+{
+    s->stranger = source;
+    s->stranger_to = destination;
+    s->stranger_seen = true;
+}
+
+/* Why an outstation whose link status is not answered either may be silent. */
+static void link_dead(struct gw_session *s)
+{
+    const struct dnp3_link_counters *link = dnp3_master_link_counters(gw_line_master(s->line));
+    char detail[DETAIL_MAX];
+    if (s->stranger_seen && !s->heard) {
+        if (s->stranger == s->config->address)
+            snprintf(detail, sizeof detail,
+                     "it answers to master address %u, ours is %u: check master_address",
+                     s->stranger_to, s->config->profile->master_address);
+        else
+            snprintf(detail, sizeof detail, "frames came from %u, expected %u: check address",
+                     s->stranger, s->config->address);
+        session_lost(s, GW_REASON_OTHER_ADDRESS, detail);
+    } else if (!s->heard && (link->crc_errors != s->crc_before || link->resyncs)) {
+        session_lost(s, GW_REASON_CRC_ERRORS, NULL);
+    } else {
+        session_lost(s, s->heard ? GW_REASON_TIMEOUT : GW_REASON_NO_ANSWER, NULL);
+    }
+    s->stranger_seen = false;
+    gw_line_give_up(s->line);
+}
+
+void session_on_event(void *user, enum dnp3_association_event event, unsigned detail)
+{
+    struct gw_session *s = user;
+    const char *name = s->config->name;
+    const char *function = dnp3_function_name((uint8_t)detail);
+    switch (event) {
+    case DNP3_ASSOCIATION_ONLINE:
+        found(s);
+        break;
+    case DNP3_ASSOCIATION_TIMEOUT:
+        gw_log(GW_LOG_DEBUG, name, "no answer to %s in time", function ? function : "a request");
+        if (s->heard)
+            session_lost(s, GW_REASON_TIMEOUT, NULL);
+        break;
+    case DNP3_ASSOCIATION_LINK_ONLY:
+        session_lost(s, GW_REASON_LINK_ONLY, NULL);
+        break;
+    case DNP3_ASSOCIATION_LINK_DEAD:
+        link_dead(s);
+        break;
+    case DNP3_ASSOCIATION_STEP_REFUSED:
+        gw_log(GW_LOG_WARNING, name, "the outstation refuses %s: passed over",
+               function ? function : "a request");
+        break;
+    case DNP3_ASSOCIATION_OVERFLOWED:
+        gw_log(GW_LOG_WARNING, name,
+               "the outstation's event buffer overflowed: events were lost there");
+        s->status_due = true;
+        session_due(s);
+        break;
+    case DNP3_ASSOCIATION_RESTARTED:
+    case DNP3_ASSOCIATION_TIME_WRITTEN:
+    case DNP3_ASSOCIATION_STARTUP_DONE:
+        gw_log(GW_LOG_INFO, name, "%s", dnp3_association_event_text(event));
+        break;
+    case DNP3_ASSOCIATION_CONFIRM_LATE:
+    case DNP3_ASSOCIATION_UNPROTECTED:
+        gw_log(GW_LOG_DEBUG, name, "%s", dnp3_association_event_text(event));
+        break;
+    }
+}
+
+static const char *clock_word(const struct gw_session *s)
+{
+    if (!(s->iin & DNP3_IIN_NEED_TIME))
+        return "ok";
+    return gw_clock_trusted(s->shared->config->clock) ? "unsynchronized" : "not_written";
+}
+
+void session_flush_status(struct gw_session *s)
+{
+    char topic[GW_TOPIC_MAX];
+    char payload[GW_PAYLOAD_MAX];
+    struct gw_outstation_status status = {.state = s->state,
+                                          .reason = s->reason,
+                                          .detail = s->detail,
+                                          .since_ms = s->since_ms,
+                                          .last_heard_ms = s->heard_wall_ms,
+                                          .connect = s->config->connect,
+                                          .address = s->config->address,
+                                          .master_address = s->config->profile->master_address,
+                                          .iin = s->iin,
+                                          .clock = clock_word(s),
+                                          .withholding = s->withholding};
+    if (s->association) {
+        const struct dnp3_association_counters *counters =
+            dnp3_association_counters(s->association);
+        status.event_overflows = counters->overflows;
+        status.rtt_ms = dnp3_association_round_trip(s->association);
+        status.timeouts = counters->timeouts;
+        status.crc_errors = dnp3_master_link_counters(gw_line_master(s->line))->crc_errors;
+        status.rx_bytes = counters->rx_octets;
+        status.tx_bytes = counters->tx_octets;
+    }
+    int length = gw_payload_outstation_status(payload, sizeof payload, &status);
+    if (length < 0 || gw_topic_outstation(s->shared->config, GW_TOPIC_OUTSTATION_STATUS, s->config,
+                                          topic, sizeof topic) < 0)
+        return;
+    s->status_due =
+        gw_publisher_send(s->shared->publisher, topic, payload, (size_t)length, true) != 0;
+}
