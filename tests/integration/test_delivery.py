@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No event is lost, in order per point, whatever is stopped and started while events flow."""
+
+import json
+import random
+import time
+import unittest
+
+from field_site import Site
+
+EVENTS_PER_SECOND = 200
+STEP_S = 1.5
+PATIENCE_S = 40
+
+
+def events_of(messages):
+    """The event values of each point topic, in the order of arrival, repeats included."""
+    points = {}
+    for message in messages:
+        if "/point/" not in message.topic or message.retain or not message.payload:
+            continue
+        payload = json.loads(message.payload)
+        if payload["source"] == "event":
+            points.setdefault(message.topic, []).append(int(payload["value"]))
+    return points
+
+
+def first_arrivals(values):
+    """What is left when repeats are dropped: each value where it first came."""
+    seen, left = set(), []
+    for value in values:
+        if value not in seen:
+            seen.add(value)
+            left.append(value)
+    return left
+
+
+class Delivery(unittest.TestCase):
+    def count(self, client, sim_counts):
+        """Every event that the simulator made is there, in order; returns the repeats."""
+        repeats = 0
+        points = events_of(client.messages)
+        for topic, values in points.items():
+            arrived = first_arrivals(values)
+            self.assertEqual(arrived, list(range(1, len(arrived) + 1)), f"{topic}: lost or out of order")
+            repeats += len(values) - len(arrived)
+        total = sum(len(first_arrivals(values)) for values in points.values())
+        self.assertEqual(total, sim_counts, "events at the subscriber and events made")
+        return repeats
+
+    def finish(self, site, client, total):
+        def all_there(messages):
+            points = events_of(messages)
+            return sum(len(set(values)) for values in points.values()) >= total
+        try:
+            client.wait(all_there, PATIENCE_S, f"{total} events")
+        except AssertionError as error:
+            points = {topic: len(set(values))
+                      for topic, values in events_of(client.messages).items()}
+            raise AssertionError(f"{error}; arrived: {points}\n"
+                                 f"{site.children.tail('gateway', 15)}") from None
+        return self.count(client, total)
+
+    def site(self, total, **options):
+        site = Site(self, **options)
+        site.start_broker()
+        client = site.client()
+        site.start_sim("--numbered", "--events-per-second", str(EVENTS_PER_SECOND),
+                       "--events-total", str(total))
+        site.start_gateway()
+        return site, client
+
+    def test_undisturbed(self):
+        site, client = self.site(1000)
+        repeats = self.finish(site, client, 1000)
+        self.assertEqual(repeats, 0, "nothing was disturbed, so nothing comes twice")
+
+    def test_broker_stops_and_starts(self):
+        site, client = self.site(1500)
+        for _ in range(3):
+            time.sleep(STEP_S)
+            site.stop("broker")
+            time.sleep(STEP_S)
+            site.start_broker()
+        self.finish(site, client, 1500)
+
+    def test_gateway_is_killed(self):
+        site, client = self.site(1500)
+        for _ in range(4):
+            time.sleep(STEP_S)
+            site.kill("gateway")
+            site.start_gateway()
+        self.finish(site, client, 1500)
+
+    def test_any_order(self):
+        """Broker and gateway stopped and started in any order, seeded, while events flow."""
+        seed = 20240601
+        dice = random.Random(seed)
+        site, client = self.site(2500)
+        down = set()
+        for _ in range(14):
+            time.sleep(dice.uniform(0.2, STEP_S))
+            name = dice.choice(("broker", "gateway"))
+            if name in down:
+                (site.start_broker if name == "broker" else site.start_gateway)()
+                down.discard(name)
+            else:
+                site.kill(name) if name == "gateway" and dice.random() < 0.5 else site.stop(name)
+                down.add(name)
+        for name in down:
+            (site.start_broker if name == "broker" else site.start_gateway)()
+        self.finish(site, client, 2500)
+
+    def test_broker_away_withholds(self):
+        """While the broker is away nothing is confirmed: the outstations keep their events."""
+        site = Site(self)
+        site.start_sim("--numbered", "--events-per-second", "50", "--events-total", "100")
+        site.start_gateway()
+        time.sleep(4)
+        site.start_broker()
+        client = site.client()
+        self.finish(site, client, 100)
+        status = site.wait_state(client, "device-0", "online")
+        self.assertFalse(status["withholding"])
+
+
+if __name__ == "__main__":
+    unittest.main()
