@@ -61,7 +61,7 @@ struct gw_config {
     size_t channel_count;
     const struct gw_outstation_config *outstations;
     size_t outstation_count;
-    const struct gw_profile *const *profiles; /* every resolved one in use, once */
+    const struct gw_profile *const *profiles; /* every resolved one, the built-in first */
     size_t profile_count;
     const struct gw_mapping *const *mappings; /* every instance in use, once */
     size_t mapping_count;
@@ -71,6 +71,14 @@ struct gw_config {
  * `errors`; or DNP3_ERR_INVALID with `*out` NULL and all that is wrong in `errors` (zeroed by the
  * caller before, freed by it after in both cases), or DNP3_ERR_MEMORY. */
 int gw_config_load(const char *path, struct gw_config **out, struct gw_config_errors *errors);
+/* A file that is not on disk, for tests. */
+struct gw_config_text {
+    const char *path, *text;
+    size_t length;
+};
+/* The same from memory: `texts[0]` is gateway.json, other files are found by their path. */
+int gw_config_load_texts(const struct gw_config_text *texts, size_t count, struct gw_config **out,
+                         struct gw_config_errors *errors);
 /* NULL is legal. */
 void gw_config_free(struct gw_config *config);
 

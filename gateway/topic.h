@@ -23,6 +23,23 @@ enum gw_topic {
         GW_TOPICS
 };
 
+enum { GW_TOPIC_VARS_MAX = 32 }; /* variables in topic templates */
+
+/* The compiled templates. Placeholders are numbered: prefix, gateway, outstation, then what the
+ * topic itself has (point, type, index; or control; or command), then the variables. */
+struct gw_topics {
+    const char *prefix; /* expanded */
+    struct gw_template *templates[GW_TOPICS];
+    const char *const *vars; /* the variables that stand in a template */
+    size_t var_count;
+};
+/* NULL is legal; the struct itself is the configuration's. */
+void gw_topics_free(const struct gw_topics *topics);
+/* Writes the placeholders' names of a topic into `names`, which has room for
+ * GW_TOPIC_NAMES_MAX; returns their number. */
+enum { GW_TOPIC_NAMES_MAX = GW_TOPIC_VARS_MAX + 6 };
+size_t gw_topic_names(const struct gw_topics *topics, enum gw_topic topic, const char **names);
+
 /* Each writes a topic with its NUL into `buffer` and returns its length, or DNP3_ERR_FULL. */
 
 /* STATUS: the gateway's own. */

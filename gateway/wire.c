@@ -74,7 +74,7 @@ static void report(struct gw_wire *wire, enum gw_wire_event_kind kind, uint64_t 
 static int number_of(MQTTProperties *properties, enum MQTTPropertyCodes code, int otherwise)
 {
     return MQTTProperties_hasProperty(properties, code)
-               ? MQTTProperties_getNumericValue(properties, code)
+               ? (int)MQTTProperties_getNumericValue(properties, code)
                : otherwise;
 }
 

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 
-OUTPUT_LINES = 80  # of a failed program, shown
+OUTPUT_LINES = 120  # of a failed program, shown
 
 
 class Counts:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 
 import lint
 import runner
@@ -248,7 +249,10 @@ def main(names):
     begin = time.monotonic()
     for name in names:
         report.heading(name)
-        SUITES[name]()
+        try:
+            SUITES[name]()
+        except Exception:  # the other suites still run, and the count is still printed
+            report.fail(name, traceback.format_exc())
     print(f"\n{time.monotonic() - begin:.0f} s in all")
     return report.close()
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Endpoints and the shared channels; outstations with `connect` add their private ones later. */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/config_loader.h"
+
+/* Schemes of the format that come later: a clear word instead of "expected". */
+static bool is_planned(const char *scheme, size_t length)
+{
+    static const char *const planned[] = {"mqtts", "tls", "udp", "serial"};
+    for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
+        if (strlen(planned[i]) == length && memcmp(planned[i], scheme, length) == 0)
+            return true;
+    return false;
+}
+
+/* The text behind the scheme; NULL: an error was added. `scheme` is empty where none is written. */
+static const char *behind_scheme(const struct gw_json_file *file, const struct gw_json_path *path,
+                                 const char *text, const char *scheme)
+{
+    const char *mark = strstr(text, "://");
+    size_t length = mark ? (size_t)(mark - text) : 0;
+    if (strncmp(text, scheme, strlen(scheme)) == 0 && (*scheme || !mark))
+        return text + strlen(scheme);
+    if (mark && *scheme && is_planned(text, length))
+        gw_json_error(file, path, "%.*s:// is not built yet in this version", (int)length, text);
+    else
+        gw_json_error(file, path, "expected %shost:port", scheme);
+    return NULL;
+}
+
+static bool read_endpoint(struct gw_loader *loader, const struct gw_json_file *file,
+                          const json_t *value, const struct gw_json_path *path, const char *scheme,
+                          uint16_t default_port, struct gw_endpoint *endpoint)
+{
+    char host[GW_HOST_MAX];
+    const char *text = json_string_value(value);
+    if (!text) {
+        gw_json_error(file, path, "expected \"%shost:port\"", scheme);
+        return false;
+    }
+    text = behind_scheme(file, path, text, scheme);
+    if (!text)
+        return false;
+    const char *problem = gw_endpoint_parse(text, default_port, host, &endpoint->port);
+    if (problem) {
+        gw_json_error(file, path, "%s", problem);
+        return false;
+    }
+    endpoint->host = gw_arena_string(loader->arena, host);
+    return endpoint->host != NULL;
+}
+
+bool gw_loader_endpoints(struct gw_loader *loader, const struct gw_json_file *file,
+                         const json_t *value, const struct gw_json_path *path, const char *scheme,
+                         uint16_t default_port, const struct gw_endpoint **endpoints, size_t *count)
+{
+    bool is_list = json_is_array(value);
+    size_t number = is_list ? json_array_size(value) : 1;
+    struct gw_endpoint *list = gw_arena_array(loader->arena, number, sizeof *list);
+    bool good = list != NULL;
+    if (number == 0) {
+        gw_json_error(file, path, "an empty list: expected \"%shost:port\"", scheme);
+        return false;
+    }
+    for (size_t i = 0; list && i < number; i++) {
+        struct gw_json_path step = {.parent = path, .index = i};
+        good = read_endpoint(loader, file, is_list ? json_array_get(value, i) : value,
+                             is_list ? &step : path, scheme, default_port, list + i) &&
+               good;
+    }
+    *endpoints = list;
+    *count = number;
+    return good;
+}
+
+static bool add_twice(const struct gw_loader *loader, size_t first, size_t second)
+{
+    const struct gw_source *other = loader->channel_sources.items + first;
+    const struct gw_source *source = loader->channel_sources.items + second;
+    struct gw_source_path path;
+    char place[300];
+    gw_json_place_format(other->file, gw_source_path(other, &path), place, sizeof place);
+    gw_json_error(source->file, gw_source_path(source, &path),
+                  "two channels are called \"%s\", also at %s", loader->channels[second].name,
+                  place);
+    return false;
+}
+
+static void load_channel(struct gw_loader *loader, const struct gw_source *source,
+                         struct gw_channel_config *channel)
+{
+    static const struct gw_keys *const tables[] = {&gw_channel_keys};
+    struct gw_reader reader = gw_loader_reader(loader, source->file);
+    struct gw_source_path path;
+    const struct gw_json_path *element = gw_source_path(source, &path);
+    struct gw_json_path step = {.parent = element, .key = "endpoints"};
+    size_t before = loader->errors->errors;
+    gw_keys_check(&reader, tables, 1, source->object, element);
+    gw_keys_default(loader->arena, &gw_channel_keys, channel);
+    gw_keys_read(&reader, &gw_channel_keys, source->object, element, channel);
+    const json_t *endpoints = json_object_get(source->object, "endpoints");
+    if (endpoints && gw_keys_list(&reader, endpoints, &step))
+        gw_loader_endpoints(loader, source->file, endpoints, &step, "", 20000, &channel->endpoints,
+                            &channel->endpoint_count);
+    else if (loader->errors->errors == before)
+        gw_json_error(source->file, element, "\"endpoints\" is missing: a tcp channel needs it");
+}
+
+void gw_load_channels(struct gw_loader *loader)
+{
+    size_t count = loader->channel_sources.count;
+    size_t room = count + loader->outstation_sources.count; /* private ones may follow */
+    loader->channels = gw_arena_array(loader->arena, room, sizeof *loader->channels);
+    if (!loader->channels)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        load_channel(loader, loader->channel_sources.items + i, loader->channels + i);
+        const char *name = loader->channels[i].name;
+        for (size_t j = 0; name && j < i; j++)
+            if (loader->channels[j].name && strcmp(loader->channels[j].name, name) == 0 &&
+                !add_twice(loader, j, i))
+                break;
+    }
+    loader->config->channels = loader->channels;
+    loader->config->channel_count = count;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of a profile, which may stand in an outstation as well, and of its polls. */
+#include <string.h>
+
+#include "gateway/config_keys.h"
+#include "gateway/mapping_expand.h"
+
+#define COUNT(rows)     (sizeof(rows) / sizeof *(rows))
+#define PLANNED         .flags = GW_KEY_PLANNED
+#define PROFILE(member) GW_KEY_FIELD(struct gw_profile, member)
+#define WHOLE           .offset = 0, .size = sizeof(struct gw_profile)
+
+/* A list of classes as bits; false: an error was added. */
+static bool read_classes(const struct gw_reader *reader, const json_t *value,
+                         const struct gw_json_path *path, uint32_t least, uint8_t *bits)
+{
+    uint8_t found = 0;
+    if (!gw_keys_list(reader, value, path))
+        return false;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        struct gw_json_path step = {.parent = path, .index = i};
+        uint32_t class = 0;
+        if (!gw_keys_integer(reader, json_array_get(value, i), &step, least, 3, &class))
+            return false;
+        found |= (uint8_t)(1u << class);
+    }
+    *bits = found;
+    return true;
+}
+
+static void read_integrity(const struct gw_reader *reader, const json_t *value,
+                           const struct gw_json_path *path, void *field)
+{
+    read_classes(reader, value, path, 0, field);
+}
+
+static void read_unsolicited(const struct gw_reader *reader, const json_t *value,
+                             const struct gw_json_path *path, void *field)
+{
+    struct gw_profile *profile = field;
+    profile->unsolicited_untouched = json_is_null(value);
+    if (json_is_null(value))
+        profile->unsolicited = 0;
+    else
+        read_classes(reader, value, path, 1, &profile->unsolicited);
+}
+
+static void read_controls(const struct gw_reader *reader, const json_t *value,
+                          const struct gw_json_path *path, void *field)
+{
+    bool *controls = field;
+    if (json_is_boolean(value))
+        *controls = json_is_true(value);
+    else if (json_is_object(value) || json_is_array(value))
+        gw_json_error(reader->file, path,
+                      "overrides of controls are not built yet in this version: only true or "
+                      "false");
+    else
+        gw_keys_expected(reader, path, "true or false");
+}
+
+static void read_commands(const struct gw_reader *reader, const json_t *value,
+                          const struct gw_json_path *path, void *field)
+{
+    static const struct gw_word words[] = {
+        {"integrity", GW_COMMAND_INTEGRITY}, {"events", GW_WORD_PLANNED},
+        {"time_sync", GW_WORD_PLANNED},      {"freeze", GW_WORD_PLANNED},
+        {"freeze_clear", GW_WORD_PLANNED},   {"restart_cold", GW_WORD_PLANNED},
+        {"restart_warm", GW_WORD_PLANNED},   {"deadband", GW_WORD_PLANNED},
+        {"file", GW_WORD_PLANNED},           {"attributes", GW_WORD_PLANNED},
+        {"decode", GW_WORD_PLANNED},         {NULL, GW_WORDS_END}};
+    uint8_t *bits = field;
+    *bits = 0;
+    if (!gw_keys_list(reader, value, path))
+        return;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        struct gw_json_path step = {.parent = path, .index = i};
+        int bit = 0;
+        if (gw_keys_word(reader, json_array_get(value, i), &step, words, &bit))
+            *bits |= (uint8_t)bit;
+    }
+}
+
+/* Polls */
+
+static void read_poll_classes(const struct gw_reader *reader, const json_t *value,
+                              const struct gw_json_path *path, void *field)
+{
+    uint8_t *bits = field;
+    if (read_classes(reader, value, path, 0, bits) && *bits == 0)
+        gw_json_error(reader->file, path, "no class: a poll that reads nothing");
+}
+
+static void read_poll_index(const struct gw_reader *reader, const json_t *value,
+                            const struct gw_json_path *path, void *field)
+{
+    struct gw_poll *poll = field;
+    json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
+    uint32_t first = 0;
+    uint32_t last = 0;
+    if (number >= 0 && number <= GW_INDEX_MAX) {
+        first = last = (uint32_t)number;
+    } else if (!json_is_string(value) || !gw_range_parse(json_string_value(value), &first, &last)) {
+        gw_keys_expected(reader, path, "an index from 0 to %d or a range \"0..99\"", GW_INDEX_MAX);
+        return;
+    }
+    poll->ranged = true;
+    poll->first = (uint16_t)first;
+    poll->last = (uint16_t)last;
+}
+
+static bool is_readable(uint32_t group)
+{
+    static const uint8_t groups[] = {1,  2,  3,  4,  10, 11, 13, 20, 21, 22,  23,
+                                     30, 31, 32, 33, 34, 40, 42, 43, 50, 110, 111};
+    return memchr(groups, (int)group, sizeof groups) != NULL;
+}
+
+static bool is_event_group(uint32_t group)
+{
+    static const uint8_t groups[] = {2, 4, 11, 13, 22, 23, 32, 33, 42, 43, 111};
+    return memchr(groups, (int)group, sizeof groups) != NULL;
+}
+
+static void read_poll(const struct gw_reader *reader, const json_t *object,
+                      const struct gw_json_path *path, struct gw_poll *poll)
+{
+    static const struct gw_keys *const tables[] = {&gw_poll_keys};
+    struct gw_json_path group = {.parent = path, .key = "group"};
+    struct gw_json_path index = {.parent = path, .key = "index"};
+    bool has_group = json_object_get(object, "group") != NULL;
+    bool has_index = json_object_get(object, "index") != NULL;
+    if (!gw_keys_object(reader, object, path))
+        return;
+    if (reader->file)
+        gw_keys_check(reader, tables, 1, object, path);
+    gw_keys_default(reader->arena, &gw_poll_keys, poll);
+    gw_keys_read(reader, &gw_poll_keys, object, path, poll);
+    if (has_group == (json_object_get(object, "classes") != NULL))
+        gw_json_error(reader->file, path, "a poll has either \"classes\" or \"group\"");
+    else if (has_group && !is_readable(poll->group))
+        gw_json_error(reader->file, &group,
+                      "group %u cannot be polled: classes are polled with \"classes\"",
+                      poll->group);
+    else if (has_index && !has_group)
+        gw_json_error_key(reader->file, &index, "an index needs a \"group\"");
+    else if (has_index && is_event_group(poll->group))
+        gw_json_error_key(reader->file, &index, "events of group %u have no index to ask for",
+                          poll->group);
+}
+
+static void read_polls(const struct gw_reader *reader, const json_t *value,
+                       const struct gw_json_path *path, void *field)
+{
+    struct gw_profile *profile = field;
+    if (!gw_keys_list(reader, value, path))
+        return;
+    size_t count = json_array_size(value);
+    if (count > GW_POLLS_MAX) {
+        gw_json_error(reader->file, path, "more than %d polls", GW_POLLS_MAX);
+        return;
+    }
+    struct gw_poll *polls = gw_arena_array(reader->arena, count, sizeof *polls);
+    if (!polls)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct gw_json_path step = {.parent = path, .index = i};
+        read_poll(reader, json_array_get(value, i), &step, polls + i);
+    }
+    profile->polls = polls;
+    profile->poll_count = count;
+}
+
+static const struct gw_key poll_rows[] = {
+    {.name = "classes",
+     .read = read_poll_classes,
+     GW_KEY_FIELD(struct gw_poll, classes),
+     .schema = "{\"type\":\"array\",\"items\":{\"enum\":[0,1,2,3]},\"minItems\":1}",
+     .help = "Classes to read."},
+    {.name = "group",
+     .type = GW_KEY_INTEGER,
+     .min = 1,
+     .max = 255,
+     GW_KEY_FIELD(struct gw_poll, group),
+     .help = "Object group to read, in place of classes."},
+    {.name = "variation",
+     .type = GW_KEY_INTEGER,
+     .max = 255,
+     .fallback = "0",
+     GW_KEY_FIELD(struct gw_poll, variation),
+     .help = "Variation of the group, 0 = any."},
+    {.name = "index",
+     .read = read_poll_index,
+     .offset = 0,
+     .size = sizeof(struct gw_poll),
+     .schema = "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":65535},"
+               "{\"type\":\"string\",\"pattern\":\"^[0-9]+\\\\.\\\\.[0-9]+$\"}]}",
+     .help = "Index or range \"0..99\" of the group; all where it is not set."},
+    {.name = "every_s",
+     .type = GW_KEY_SECONDS,
+     .flags = GW_KEY_REQUIRED,
+     .min = 0.1,
+     .max = 2592000,
+     GW_KEY_FIELD(struct gw_poll, every_ms),
+     .help = "Period."},
+};
+const struct gw_keys gw_poll_keys = {"a poll", poll_rows, COUNT(poll_rows)};
+
+/* Profiles */
+
+static const struct gw_word session_words[] = {{"continuous", GW_SESSION_CONTINUOUS},
+                                               {"report_by_exception", GW_WORD_PLANNED},
+                                               {NULL, GW_WORDS_END}};
+static const struct gw_word on_offline_words[] = {
+    {"mark", GW_ON_OFFLINE_MARK}, {"keep", GW_ON_OFFLINE_KEEP}, {NULL, GW_WORDS_END}};
+static const struct gw_word confirm_words[] = {{"safe", GW_CONFIRM_SAFE},
+                                               {"journaled", GW_WORD_PLANNED},
+                                               {"delivered", GW_WORD_PLANNED},
+                                               {"received", GW_CONFIRM_RECEIVED},
+                                               {NULL, GW_WORDS_END}};
+static const struct gw_word time_sync_words[] = {{"lan", GW_TIME_SYNC_LAN},
+                                                 {"non_lan", GW_WORD_PLANNED},
+                                                 {"direct", GW_TIME_SYNC_DIRECT},
+                                                 {"none", GW_TIME_SYNC_NONE},
+                                                 {NULL, GW_WORDS_END}};
+
+static const struct gw_key profile_rows[] = {
+    {.name = "session",
+     .type = GW_KEY_WORD,
+     .words = session_words,
+     .fallback = "\"continuous\"",
+     PROFILE(session),
+     .help = "Whether it is polled."},
+    {.name = "max_silence_s", PLANNED, .help = "Silence before offline."},
+    {.name = "offline_after_s",
+     .type = GW_KEY_SECONDS,
+     .max = 2592000,
+     .fallback = "30",
+     PROFILE(offline_after_ms),
+     .help = "Loss shorter than this is not reported."},
+    {.name = "on_offline",
+     .type = GW_KEY_WORD,
+     .words = on_offline_words,
+     .fallback = "\"mark\"",
+     PROFILE(on_offline),
+     .help = "What happens to the points."},
+    {.name = "master_address",
+     .type = GW_KEY_INTEGER,
+     .max = 65519,
+     .fallback = "1",
+     PROFILE(master_address),
+     .help = "Our own DNP3 address."},
+    {.name = "response_timeout_s",
+     .type = GW_KEY_SECONDS,
+     .min = 0.05,
+     .max = 3600,
+     .fallback = "5",
+     PROFILE(response_timeout_ms),
+     .help = "Wait for an answer."},
+    {.name = "keep_alive_s",
+     .type = GW_KEY_SECONDS,
+     .max = 2592000,
+     .fallback = "60",
+     PROFILE(keep_alive_ms),
+     .help = "Link status when quiet; 0 = off."},
+    {.name = "link_confirm", PLANNED, .help = "Confirmed link frames, for old devices."},
+    {.name = "max_fragment",
+     .type = GW_KEY_INTEGER,
+     .min = 249,
+     .max = 2048,
+     .fallback = "2048",
+     PROFILE(max_fragment),
+     .help = "Largest request we send."},
+    {.name = "confirm",
+     .type = GW_KEY_WORD,
+     .words = confirm_words,
+     .fallback = "\"safe\"",
+     PROFILE(confirm),
+     .help = "When an event is confirmed."},
+    {.name = "confirm_timeout_s",
+     .type = GW_KEY_SECONDS,
+     .min = 0.05,
+     .max = 3600,
+     .fallback = "5",
+     PROFILE(confirm_timeout_ms),
+     .help = "The outstation's own confirm timeout."},
+    {.name = "clear_restart",
+     .type = GW_KEY_BOOLEAN,
+     .fallback = "true",
+     PROFILE(clear_restart),
+     .help = "Clears DEVICE_RESTART."},
+    {.name = "integrity",
+     .read = read_integrity,
+     .fallback = "[1,2,3,0]",
+     PROFILE(integrity),
+     .schema = "{\"type\":\"array\",\"items\":{\"enum\":[0,1,2,3]}}",
+     .help = "Classes read after connect, restart, overflow; [] = never."},
+    {.name = "unsolicited",
+     .read = read_unsolicited,
+     .fallback = "[1,2,3]",
+     WHOLE,
+     .schema = "{\"type\":[\"array\",\"null\"],\"items\":{\"enum\":[1,2,3]}}",
+     .help = "Enabled classes; [] disables all; null touches nothing."},
+    {.name = "events_on_iin",
+     .type = GW_KEY_BOOLEAN,
+     .fallback = "true",
+     PROFILE(events_on_iin),
+     .help = "Reads classes that the outstation says it has."},
+    {.name = "polls",
+     .read = read_polls,
+     .fallback = "[{\"classes\":[1,2,3],\"every_s\":60},{\"classes\":[0],\"every_s\":3600}]",
+     WHOLE,
+     .schema = "{\"type\":\"array\",\"items\":{\"$ref\":\"#/definitions/poll\"}}",
+     .help = "Periodic reads; spread in time by themselves."},
+    {.name = "time_sync",
+     .type = GW_KEY_WORD,
+     .words = time_sync_words,
+     .fallback = "\"lan\"",
+     PROFILE(time_sync),
+     .help = "How, when the outstation asks."},
+    {.name = "time_sync_every_s",
+     .type = GW_KEY_SECONDS,
+     .max = 2592000,
+     .fallback = "0",
+     PROFILE(time_sync_every_ms),
+     .help = "And periodically."},
+    {.name = "time_zone", PLANNED, .help = "Of the outstation's clock."},
+    {.name = "identity", PLANNED, .help = "What the device must say it is."},
+    {.name = "controls",
+     .read = read_controls,
+     .fallback = "true",
+     PROFILE(controls),
+     .schema = "{\"type\":\"boolean\"}",
+     .help = "Controls of this outstation."},
+    {.name = "commands",
+     .read = read_commands,
+     .fallback = "[\"integrity\"]",
+     PROFILE(commands),
+     .schema = "{\"type\":\"array\",\"items\":{\"enum\":[\"integrity\"]}}",
+     .help = "Outstation commands that are allowed."},
+};
+const struct gw_keys gw_profile_keys = {"a profile", profile_rows, COUNT(profile_rows)};
+
+static const struct gw_key extends_rows[] = {
+    {.name = "extends",
+     .type = GW_KEY_TEXT,
+     .size = sizeof(char *),
+     .help = "Starts from another profile."},
+};
+const struct gw_keys gw_extends_keys = {"a profile", extends_rows, COUNT(extends_rows)};
