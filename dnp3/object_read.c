@@ -361,10 +361,10 @@ size_t dnp3_items_commands(struct dnp3_items *items, struct dnp3_reader *in,
 {
     const struct dnp3_object_header *header = items->header;
     const struct dnp3_object_row *row = header->row;
-    if (!row || row->kind != DNP3_KIND_COMMAND || row->size == 0 || header->sized) {
-        items->error = DNP3_ERR_UNSUPPORTED;
+    if (items->error || in->failed)
         return 0;
-    }
+    if (!row || row->kind != DNP3_KIND_COMMAND || row->size == 0 || header->sized)
+        return pass_over(items, in, DNP3_ERR_UNSUPPORTED);
     size_t stride = (size_t)header->prefix + row->size;
     uint32_t first = header->start + items->done;
     const uint8_t *at;
@@ -386,10 +386,10 @@ size_t dnp3_items_commands(struct dnp3_items *items, struct dnp3_reader *in,
 bool dnp3_items_delay(struct dnp3_items *items, struct dnp3_reader *in, uint32_t *delay_ms)
 {
     const struct dnp3_object_header *header = items->header;
-    if (!header->row || header->row->kind != DNP3_KIND_DELAY || header->sized) {
-        items->error = DNP3_ERR_UNSUPPORTED;
+    if (items->error || in->failed)
         return false;
-    }
+    if (!header->row || header->row->kind != DNP3_KIND_DELAY || header->sized)
+        return pass_over(items, in, DNP3_ERR_UNSUPPORTED) > 0;
     const uint8_t *at;
     if (take(items, in, 1, header->prefix + 2U, &at) == 0)
         return false;

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Says in lines of text what octets mean, by the library's own way in: frames, fragments, headers,
+ * points. The lines are those that the vectors expect; README.md here describes them. */
+#ifndef TESTS_VECTORS_DESCRIBE_H
+#define TESTS_VECTORS_DESCRIBE_H
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dnp3/app.h"
+#include "dnp3/error.h"
+#include "dnp3/objects.h"
+#include "dnp3/transport.h"
+
+struct text {
+    size_t length;
+    char octets[1 << 18];
+};
+
+__attribute__((format(printf, 2, 3))) static inline void say(struct text *text, const char *format,
+                                                             ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t room = sizeof text->octets - text->length;
+    int length = vsnprintf(text->octets + text->length, room, format, arguments);
+    va_end(arguments);
+    if (length > 0)
+        text->length += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+/* The shortest of two forms that reads back as the same number. */
+static inline void say_number(struct text *text, double number)
+{
+    char digits[32];
+    snprintf(digits, sizeof digits, "%.15g", number);
+    if (strtod(digits, NULL) != number)
+        snprintf(digits, sizeof digits, "%.17g", number);
+    say(text, " = %s", digits);
+}
+
+static inline void say_octets(struct text *text, const uint8_t *octets, size_t length)
+{
+    say(text, " = \"");
+    for (size_t i = 0; i < length; i++) {
+        bool plain = octets[i] >= ' ' && octets[i] <= '~' && octets[i] != '"' && octets[i] != '\\';
+        say(text, plain ? "%c" : "\\x%02X", octets[i]);
+    }
+    say(text, "\"");
+}
+
+static inline void say_status(struct text *text, uint8_t status)
+{
+    const char *name = dnp3_status_name(status);
+    if (name)
+        say(text, " status %s", name);
+    else
+        say(text, " status %u", status);
+}
+
+static inline void say_flags(struct text *text, enum dnp3_point_type type, uint8_t flags)
+{
+    say(text, " flags");
+    for (unsigned bit = 1; bit < 256; bit <<= 1) {
+        const char *name = dnp3_flag_name(type, (uint8_t)bit);
+        if (flags & bit && name)
+            say(text, " %s", name);
+        else if (flags & bit)
+            say(text, " %02X", bit);
+    }
+    if (flags == 0)
+        say(text, " -");
+}
+
+static inline void say_time(struct text *text, const struct dnp3_point *point)
+{
+    static const char *const qualities[] = {"none", "synchronized", "unsynchronized"};
+    say(text, " time");
+    if (point->time_quality != DNP3_TIME_NONE)
+        say(text, " %lld", (long long)point->time_ms);
+    say(text, " %s\n", qualities[point->time_quality]);
+}
+
+static inline void say_point(struct text *text, const struct dnp3_object_row *row,
+                             const struct dnp3_point *point)
+{
+    say(text, "point %s %u%s", dnp3_point_type_name(row->type), point->index,
+        row->delta ? " delta" : "");
+    if (row->type == DNP3_POINT_OCTET_STRING)
+        say_octets(text, point->octets, point->length);
+    else
+        say_number(text, point->number);
+    if (row->type == DNP3_POINT_BINARY_COMMAND_EVENT ||
+        row->type == DNP3_POINT_ANALOG_COMMAND_EVENT)
+        say_status(text, point->flags);
+    else
+        say_flags(text, row->type, point->flags);
+    say_time(text, point);
+}
+
+static inline void say_crob(struct text *text, const struct dnp3_command *command)
+{
+    static const char *const operations[16] = {
+#define X(name, value, word) [value] = word,
+        DNP3_OPERATION_MAP(X)
+#undef X
+    };
+    static const char *const trip_close[4] = {
+#define X(name, value, word) [value] = word,
+        DNP3_TRIP_CLOSE_MAP(X)
+#undef X
+    };
+    const char *operation = operations[command->code & 15];
+    const char *tcc = trip_close[command->code >> 6];
+    say(text, "command crob %u code %02X %s %s%s%s count %u on %u off %u", command->index,
+        command->code, tcc ? tcc : "?", operation ? operation : "?",
+        command->code & DNP3_CROB_QUEUE ? " queue" : "",
+        command->code & DNP3_CROB_CLEAR ? " clear" : "", command->count, command->on_ms,
+        command->off_ms);
+}
+
+static inline void say_command(struct text *text, const struct dnp3_command *command)
+{
+    static const char *const types[] = {"crob", "int32", "int16", "float", "double"};
+    if (command->type == DNP3_COMMAND_CROB) {
+        say_crob(text, command);
+    } else {
+        say(text, "command %s %u", types[command->type], command->index);
+        say_number(text, command->value);
+    }
+    say_status(text, command->status);
+    say(text, "\n");
+}
+
+/* What the writer makes of what the reader read must be what stood there. */
+static inline void compare_rewritten(struct text *text, const struct dnp3_writer *written,
+                                     const uint8_t *original)
+{
+    size_t length = (size_t)(written->at - written->start);
+    if (written->failed || memcmp(written->start, original, length) != 0)
+        say(text, "rewritten otherwise\n");
+}
+
+static inline void write_prefix(struct dnp3_writer *out, unsigned octets, uint32_t index)
+{
+    for (unsigned i = 0; i < octets; i++)
+        dnp3_writer_u8(out, (uint8_t)(index >> 8 * i));
+}
+
+static inline void rewrite_points(struct text *text, const struct dnp3_object_header *header,
+                                  const struct dnp3_point *points, size_t count, int64_t cto_ms,
+                                  const uint8_t *original)
+{
+    uint8_t octets[DNP3_POINTS_BATCH * (255 + 4)];
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    bool packed =
+        header->row->encoding == DNP3_ENCODING_BIT || header->row->encoding == DNP3_ENCODING_BIT2;
+    if (packed && !header->prefix)
+        dnp3_points_write_packed(&out, header->row, points, count);
+    for (size_t i = 0; i < count && !packed; i++) {
+        write_prefix(&out, header->prefix, points[i].index);
+        dnp3_point_write(&out, header->row, &points[i], cto_ms);
+    }
+    compare_rewritten(text, &out, original);
+}
+
+static inline void rewrite_command(struct text *text, const struct dnp3_object_header *header,
+                                   const struct dnp3_command *command, const uint8_t *original)
+{
+    uint8_t octets[32];
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    write_prefix(&out, header->prefix, command->index);
+    out.failed = out.failed || dnp3_command_write(&out, command) != 0;
+    compare_rewritten(text, &out, original);
+}
+
+static inline const char *error_name(int error)
+{
+    switch (error) {
+#define X(name, value, words)                                                                      \
+    case value:                                                                                    \
+        return #name;
+        DNP3_ERROR_MAP(X)
+#undef X
+    default:
+        return "0";
+    }
+}
+
+static inline void say_header(struct text *text, const struct dnp3_object_header *header)
+{
+    say(text, "header g%uv%u q%02X", header->group, header->variation, header->qualifier);
+    if (header->ranged)
+        say(text, " %u..%u", header->start, header->start + (header->count - 1));
+    else if (!header->all)
+        say(text, " count %u", header->count);
+    say(text, "\n");
+}
+
+/* Objects follow the header in writes, controls and answers; other requests only name points. */
+static inline bool carries_objects(uint8_t function, const struct dnp3_object_header *header)
+{
+    bool freeze_at =
+        function == DNP3_FUNCTION_FREEZE_AT_TIME || function == DNP3_FUNCTION_FREEZE_AT_TIME_NR;
+    return function >= DNP3_FUNCTION_RESPONSE || function == DNP3_FUNCTION_WRITE ||
+           (function >= DNP3_FUNCTION_SELECT && function <= DNP3_FUNCTION_DIRECT_OPERATE_NR) ||
+           (freeze_at && header->group == 50) ||
+           (function >= DNP3_FUNCTION_OPEN_FILE && function <= DNP3_FUNCTION_ABORT_FILE);
+}
+
+static inline void say_commands(struct text *text, struct dnp3_items *items, struct dnp3_reader *in)
+{
+    struct dnp3_command command;
+    const uint8_t *original = in->at;
+    while (dnp3_items_commands(items, in, &command, 1) > 0) {
+        say_command(text, &command);
+        rewrite_command(text, items->header, &command, original);
+        original = in->at;
+    }
+}
+
+static inline void say_indexes(struct text *text, struct dnp3_items *items, struct dnp3_reader *in)
+{
+    uint32_t index;
+    while (dnp3_items_index(items, in, &index))
+        say(text, "index %u\n", index);
+}
+
+static inline void say_points(struct text *text, struct dnp3_items *items, struct dnp3_reader *in)
+{
+    struct dnp3_point points[DNP3_POINTS_BATCH];
+    const struct dnp3_object_header *header = items->header;
+    const uint8_t *original = in->at;
+    for (size_t n; (n = dnp3_items_points(items, in, points)) > 0; original = in->at) {
+        for (size_t i = 0; i < n; i++)
+            say_point(text, header->row, &points[i]);
+        rewrite_points(text, header, points, n, items->times->cto_ms, original);
+    }
+}
+
+static inline void say_objects(struct text *text, struct dnp3_items *items, uint8_t function,
+                               struct dnp3_reader *in)
+{
+    const struct dnp3_object_header *header = items->header;
+    uint32_t delay_ms;
+    if (!carries_objects(function, header)) {
+        if (header->prefix)
+            say_indexes(text, items, in);
+    } else if (header->row && header->row->kind == DNP3_KIND_COMMAND && header->row->size > 0) {
+        say_commands(text, items, in);
+    } else if (header->row && header->row->kind == DNP3_KIND_DELAY) {
+        while (dnp3_items_delay(items, in, &delay_ms))
+            say(text, "delay %u\n", delay_ms);
+    } else {
+        say_points(text, items, in);
+    }
+    if (items->error)
+        say(text, "problem %s\n", error_name(items->error));
+}
+
+static inline void say_app_header(struct text *text, const struct dnp3_app_header *app)
+{
+    const char *name = dnp3_function_name(app->function);
+    say(text, "%s sequence %u%s%s%s%s", name ? name : "UNKNOWN_FUNCTION", dnp3_app_sequence(app),
+        app->control & DNP3_APP_FIR ? " FIR" : "", app->control & DNP3_APP_FIN ? " FIN" : "",
+        app->control & DNP3_APP_CON ? " CON" : "", app->control & DNP3_APP_UNS ? " UNS" : "");
+    for (unsigned bit = 1; bit <= 0x8000; bit <<= 1) {
+        const char *iin = dnp3_iin_name((uint16_t)bit);
+        if (app->iin & bit)
+            say(text, " %s", iin ? iin : "RESERVED");
+    }
+    say(text, "\n");
+}
+
+/* `header_seen` is told of each header, where it is not NULL. */
+static inline void describe_fragment(struct text *text, struct dnp3_reader in,
+                                     void (*header_seen)(const struct dnp3_object_header *))
+{
+    struct dnp3_app_header app;
+    if (!dnp3_app_read(&in, &app)) {
+        say(text, "problem TRUNCATED\n");
+        return;
+    }
+    say_app_header(text, &app);
+    struct dnp3_time_context times = {.need_time = app.iin & DNP3_IIN_NEED_TIME};
+    while (!in.failed && dnp3_reader_left(&in) > 0) {
+        struct dnp3_object_header header;
+        int error = dnp3_header_read(&in, &header);
+        if (error) {
+            say(text, "problem %s in a header\n", error_name(error));
+            return;
+        }
+        say_header(text, &header);
+        if (header_seen)
+            header_seen(&header);
+        struct dnp3_items items;
+        dnp3_items_begin(&items, &header, &times);
+        say_objects(text, &items, app.function, &in);
+    }
+}
+
+struct describer {
+    struct dnp3_link_parser link;
+    struct dnp3_transport transport;
+    struct dnp3_pool *pool;
+};
+
+/* A stream's frames and what they carry; `describe_counters` says at the end what went wrong. */
+static inline void describe_link(struct text *text, struct describer *describer,
+                                 const uint8_t *octets, size_t length)
+{
+    struct dnp3_reader in = dnp3_reader_of(octets, length);
+    struct dnp3_reader fragment;
+    struct dnp3_link_frame frame;
+    uint8_t data[DNP3_LINK_DATA_MAX];
+    while (dnp3_link_parser_next(&describer->link, &in, data, &frame)) {
+        say(text, "frame %02X %u to %u length %u\n", frame.control, frame.source, frame.destination,
+            frame.length);
+        if (frame.length == 0 ||
+            !dnp3_transport_receive(&describer->transport, describer->pool, frame.source,
+                                    frame.data, frame.length, &fragment))
+            continue;
+        describe_fragment(text, fragment, NULL);
+        dnp3_transport_release(&describer->transport, describer->pool);
+    }
+}
+
+static inline void describe_counters(struct text *text, const struct describer *describer)
+{
+    const struct dnp3_link_counters *link = &describer->link.counters;
+    const struct dnp3_transport_counters *transport = &describer->transport.counters;
+    const struct {
+        const char *name;
+        uint32_t value;
+    } counters[] = {{"crc_errors", link->crc_errors},
+                    {"bad_headers", link->bad_headers},
+                    {"resyncs", link->resyncs},
+                    {"discarded", transport->discarded},
+                    {"no_buffer", transport->no_buffer}};
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        if (counters[i].value)
+            say(text, "count %s %u\n", counters[i].name, counters[i].value);
+}
+
+#endif
