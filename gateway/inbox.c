@@ -8,7 +8,7 @@
 
 #include "gateway/memory.h"
 
-enum { ALIGNMENT = 8 };
+enum { ALIGNMENT = 8, CAPACITY_MIN = 1024 };
 
 struct record {
     uint32_t size; /* of header and octets, a multiple of ALIGNMENT; 0 = go on at the start */
@@ -32,9 +32,9 @@ struct gw_inbox {
 
 struct gw_inbox *gw_inbox_create(size_t octets)
 {
-    size_t capacity = ALIGNMENT * sizeof(struct record);
+    size_t capacity = CAPACITY_MIN; /* a power of two, so that the counts may overflow */
     while (capacity < octets)
-        capacity *= 2; /* a power of two, so that the counts may overflow */
+        capacity *= 2;
     struct gw_inbox *inbox = gw_memory_allocate(GW_OWNER_MQTT, sizeof *inbox + capacity);
     if (!inbox)
         return NULL;

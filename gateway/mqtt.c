@@ -3,7 +3,6 @@
  * connection, whoever began it, comes by one place: when the relay is closed. */
 #include "gateway/mqtt.h"
 
-#include <MQTTAsync.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,13 +69,6 @@ const char *gw_mqtt_error_text(int error)
     default:
         return "no error";
     }
-}
-
-const char *gw_mqtt_reason_code_text(int reason_code)
-{
-    const char *text =
-        reason_code >= 0 ? MQTTReasonCode_toString((enum MQTTReasonCodes)reason_code) : NULL;
-    return text ? text : "no reason given";
 }
 
 void gw_mqtt_options_default(struct gw_mqtt_options *options)
