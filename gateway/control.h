@@ -13,6 +13,9 @@
 #include "gateway/config.h"
 #include "gateway/mqtt.h"
 
+/* A field crew's switch: while this file exists every command is refused. */
+#define GW_CONTROLS_SWITCH_FILE "/run/dnp3-mqtt/no-controls"
+
 struct gw_controls;
 
 struct gw_controls_host {
@@ -27,14 +30,19 @@ struct gw_controls_host {
     uint64_t (*steady_ms)(void *user);
     int64_t (*wall_ms)(void *user);
     bool (*clock_trusted)(void *user);
+    const char *switch_file; /* NULL: GW_CONTROLS_SWITCH_FILE */
 };
 
-/* The configuration is borrowed. NULL without memory. */
+/* The configuration is borrowed. NULL without memory. Nothing is allocated afterwards but what
+ * jansson needs while it reads a payload. */
 struct gw_controls *gw_controls_create(const struct gw_config *config,
                                        const struct gw_controls_host *host, void *user);
+/* After every request has ended (the sessions are gone). NULL is legal. */
 void gw_controls_free(struct gw_controls *controls);
 
-/* A message came on a `set` topic: acts, or publishes why not. False: not a `set` topic. */
+/* A message came on a `set` topic: acts, or publishes why not. False: not a `set` topic of an
+ * outstation. Each message gets one result, at once or when its command has ended; none where its
+ * id names a command still under way, whose one result is coming. */
 bool gw_controls_message(struct gw_controls *controls, const struct gw_mqtt_message *message);
 
 /* A mapped point of an outstation has a new value (feedback). `value` is gw_map_point_value()'s. */
