@@ -39,8 +39,8 @@ static struct gw_mapping_file *open_file(struct gw_loader *loader, const struct 
         struct gw_json_path vars = {.key = "vars"};
         struct gw_reader reader = gw_loader_reader(loader, &file->json);
         if (!file->failed)
-            file->failed = !gw_vars_read(&reader, json_object_get(file->json.root, "vars"), &vars,
-                                         &file->vars, &file->var_count);
+            gw_vars_read(&reader, json_object_get(file->json.root, "vars"), &vars, &file->vars,
+                         &file->var_count);
     }
     gw_memory_release(full);
     return file;

@@ -126,9 +126,9 @@ static void load_outstation(struct gw_loader *loader, const struct gw_source *so
         loader->config->controls && outstation->profile && outstation->profile->controls;
     if (load_channel_of(loader, source, element, &entry, outstation))
         set_connect_text(loader, outstation);
-    if (gw_vars_read(&reader, json_object_get(source->object, "vars"), &vars_path,
-                     &outstation->vars, &outstation->var_count))
-        gw_loader_mapping(loader, source, entry.mapping, outstation);
+    gw_vars_read(&reader, json_object_get(source->object, "vars"), &vars_path, &outstation->vars,
+                 &outstation->var_count);
+    gw_loader_mapping(loader, source, entry.mapping, outstation);
     if (outstation->profile && outstation->profile->master_address == entry.address &&
         json_object_get(source->object, "address"))
         gw_json_warning(source->file, &address_path,

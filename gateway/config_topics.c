@@ -291,8 +291,41 @@ static void check_default_names(const struct gw_loader *loader, size_t number)
     }
 }
 
+/* Variables that a template needs and the outstation does not have. */
+static bool has_vars(const struct landing *l, uint32_t number)
+{
+    static const char *const keys[] = {
+#define X(name, key) key,
+        GW_TOPIC_MAP(X)
+#undef X
+    };
+    const struct gw_outstation_config *outstation = l->loader->outstations + number;
+    const struct gw_source *source = l->loader->outstation_of[number];
+    const struct gw_topics *topics = l->loader->config->topics;
+    struct gw_source_path path;
+    bool good = true;
+    for (unsigned topic = GW_TOPIC_OUTSTATION_STATUS; topic < GW_TOPICS; topic++) {
+        const char *names[GW_TOPIC_NAMES_MAX];
+        size_t count = gw_topic_names(topics, (enum gw_topic)topic, names);
+        for (size_t i = count - topics->var_count; i < count; i++) {
+            size_t v = 0;
+            while (v < outstation->var_count && strcmp(outstation->vars[v].name, names[i]) != 0)
+                v++;
+            if (v < outstation->var_count || !gw_template_requires(topics->templates[topic], i))
+                continue;
+            gw_json_error(source->file, gw_source_path(source, &path),
+                          "\"vars\" has no \"%s\", which mqtt.topics.%s needs", names[i],
+                          keys[topic]);
+            good = false;
+        }
+    }
+    return good;
+}
+
 static void land_outstation(struct landing *l, uint32_t number)
 {
+    if (!has_vars(l, number))
+        return;
     const struct gw_mapping *mapping = l->loader->outstations[number].mapping;
     struct landed landed = {.outstation = number + 1};
     static const enum gw_topic single[] = {GW_TOPIC_OUTSTATION_STATUS, GW_TOPIC_META,

@@ -33,14 +33,14 @@ const char *gw_endpoint_parse(const char *text, uint16_t default_port, char host
     bool bracketed = *text == '[';
     const char *start = bracketed ? text + 1 : text;
     const char *end = bracketed ? strchr(start, ']') : start + strcspn(start, ":");
+    if (strchr(text, '@'))
+        return "user and password do not stand in the address";
     if (!end)
         return "a [ without ]: expected [address]:port";
     const char *behind = bracketed ? end + 1 : end;
     size_t length = (size_t)(end - start);
     if (!bracketed && *behind == ':' && strchr(behind + 1, ':'))
         return "an IPv6 address stands in brackets: expected [address]:port";
-    if (strchr(text, '@'))
-        return "user and password do not stand in the address";
     if (!is_host(start, length, bracketed) || length >= GW_HOST_MAX)
         return "expected host:port";
     *port = default_port;

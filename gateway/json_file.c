@@ -16,6 +16,21 @@ static void add(const struct gw_json_file *file, bool warning, enum gw_json_part
                 const struct gw_json_path *path, const char *format, va_list arguments)
     __attribute__((format(printf, 5, 0)));
 
+/* Whether it was already told that a `${NAME}` in the value there is not set: what else is wrong
+ * with it follows from that. */
+static bool is_unset(const struct gw_json_file *file, const struct gw_json_place *place)
+{
+    if (!place->line || !memmem(file->text + place->offset, place->length, "${", 2))
+        return false;
+    for (size_t i = 0; i < file->errors->count; i++) {
+        const struct gw_config_error *error = file->errors->items + i;
+        if (error->line == place->line && error->column == place->column &&
+            strcmp(error->file, file->path) == 0 && strncmp(error->message, "${", 2) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void add(const struct gw_json_file *file, bool warning, enum gw_json_part part,
                 const struct gw_json_path *path, const char *format, va_list arguments)
 {
@@ -24,6 +39,8 @@ static void add(const struct gw_json_file *file, bool warning, enum gw_json_part
     gw_json_path_format(path, text, sizeof text);
     if (file->text)
         gw_json_locate(file->text, file->length, path, part, &place);
+    if (is_unset(file, &place))
+        return;
     gw_config_errors_addv(file->errors, warning, file->path, place.line, place.column, text, format,
                           arguments);
 }
@@ -72,7 +89,8 @@ void gw_json_found(const struct gw_json_file *file, const struct gw_json_path *p
         return;
     }
     const char *text = file->text + place.offset;
-    if (*text == '{' || *text == '[') {
+    bool is_short = place.length <= 40 && !memchr(text, '\n', place.length);
+    if ((*text == '{' || *text == '[') && !is_short) {
         snprintf(buffer, size, "%s", *text == '{' ? "an object" : "a list");
         return;
     }
@@ -134,14 +152,18 @@ static const char *syntax_text(const struct syntax *syntax, const json_error_t *
     return error->text;
 }
 
-static void syntax_error(const struct gw_json_file *file, const json_error_t *error)
+/* `text` is the file's without comments. */
+static void syntax_error(const struct gw_json_file *file, const char *text,
+                         const json_error_t *error)
 {
     size_t offset = error_offset(file, error);
-    struct syntax syntax = {.at = offset < file->length ? file->text[offset] : '\0'};
+    struct syntax syntax = {.at = offset < file->length ? text[offset] : '\0'};
     size_t before = offset;
-    while (before > 0 && memchr(" \t\r\n", file->text[before - 1], 4))
+    while (before > 0 && memchr(" \t\r\n", text[before - 1], 4))
         before--;
-    syntax.before = before > 0 ? file->text[before - 1] : '\0';
+    syntax.before = before > 0 ? text[before - 1] : '\0';
+    if (json_error_code(error) == json_error_premature_end_of_input)
+        offset = before;
     unsigned line = 0;
     unsigned column = 0;
     gw_json_position(file->text, file->length, offset, &line, &column);
@@ -235,20 +257,19 @@ static bool parse(struct gw_json_file *file)
     gw_json_blank_comments(blanked, file->length);
     json_error_t error;
     json_t *root = json_loadb(blanked, file->length, JSON_REJECT_DUPLICATES, &error);
+    if (!root)
+        syntax_error(file, blanked, &error);
     gw_memory_release(blanked);
-    if (!root) {
-        syntax_error(file, &error);
+    if (!root)
         return false;
-    }
     if (!json_is_object(root)) {
         gw_json_error(file, NULL, "expected an object: { ... }");
         json_decref(root);
         return false;
     }
-    size_t before = file->errors->errors;
     expand(file, NULL, root);
     file->root = root;
-    return file->errors->errors == before;
+    return true;
 }
 
 static bool fail(struct gw_json_file *file, const char *reason)

@@ -173,6 +173,16 @@ static void words_format(const struct gw_word *words, char *buffer, size_t size)
                                      word->text);
 }
 
+static const char *nearest_word(const char *text, const struct gw_word *words)
+{
+    enum { COMPARED_MAX = 32 };
+    const char *names[COMPARED_MAX];
+    size_t count = 0;
+    for (; words->value != GW_WORDS_END && count < COMPARED_MAX; words++)
+        names[count++] = words->text;
+    return gw_nearest(text, names, count);
+}
+
 bool gw_keys_word(const struct gw_reader *reader, const json_t *value,
                   const struct gw_json_path *path, const struct gw_word *words, int *out)
 {
@@ -185,9 +195,15 @@ bool gw_keys_word(const struct gw_reader *reader, const json_t *value,
             gw_json_error(reader->file, path, "\"%s\" is not built yet in this version", text);
         return word->value != GW_WORD_PLANNED;
     }
-    char expected[300];
-    words_format(words, expected, sizeof expected);
-    gw_keys_expected(reader, path, "%s", expected);
+    const char *nearest = text ? nearest_word(text, words) : NULL;
+    char shown[300];
+    if (nearest) {
+        gw_json_found(reader->file, path, shown, sizeof shown);
+        gw_json_error(reader->file, path, "unknown word %s, did you mean \"%s\"?", shown, nearest);
+    } else {
+        words_format(words, shown, sizeof shown);
+        gw_keys_expected(reader, path, "%s", shown);
+    }
     return false;
 }
 

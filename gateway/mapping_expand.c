@@ -78,12 +78,13 @@ bool gw_vars_read(const struct gw_reader *reader, const json_t *object,
         struct gw_json_path step = {.parent = path, .key = name};
         if (!check_var_name(reader, name, &step)) {
             good = false;
-        } else if (!is_var(value)) {
+            continue;
+        }
+        list[*count].name = gw_arena_string(reader->arena, name);
+        list[(*count)++].value = is_var(value) ? var_text(reader->arena, value) : "x";
+        if (!is_var(value)) {
             gw_keys_expected(reader, &step, "text or a whole number");
             good = false;
-        } else {
-            list[*count].name = gw_arena_string(reader->arena, name);
-            list[(*count)++].value = var_text(reader->arena, value);
         }
     }
     *vars = list;

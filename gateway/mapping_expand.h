@@ -50,7 +50,9 @@ const char *gw_expansion_name(const struct gw_expansion *expansion,
 
 /* Reads "4..6" or "4"; false: it is neither, or backwards. */
 bool gw_range_parse(const char *text, uint32_t *first, uint32_t *last);
-/* Reads an object of variables (text or whole numbers) into the reader's arena. */
+/* Reads an object of variables (text or whole numbers) into the reader's arena. False: an error was
+ * added; those with a wrong value are there nevertheless, so that what names them is not wrong too.
+ */
 bool gw_vars_read(const struct gw_reader *reader, const json_t *object,
                   const struct gw_json_path *path, const struct gw_var **vars, size_t *count);
 

@@ -93,10 +93,11 @@ static int8_t decimals_of(const struct gw_mapping_compiler *c, const struct gw_p
     int of_scale = has_scale ? decimals_written(c, &scale) : 0;
     int of_offset = has_offset ? decimals_written(c, &offset) : 0;
     if (has_scale && of_offset > of_scale)
-        gw_json_warning(c->reader.file, &offset,
-                        "values are rounded to the %d decimals of scale: set \"round\": %d to keep "
-                        "the offset's",
-                        of_scale, of_offset);
+        gw_json_warning(
+            c->reader.file, &offset,
+            "values are rounded to the decimals of scale, %d: set \"round\": %d to keep the "
+            "offset's",
+            of_scale, of_offset);
     return (int8_t)(has_scale ? of_scale : of_offset);
 }
 
@@ -282,6 +283,16 @@ static void add_twice(const struct gw_mapping_compiler *c, uint32_t first, uint3
     gw_json_error(c->reader.file, written ? &step : &path, "%s%s, also at %s", name, what, place);
 }
 
+static void add_same(const struct gw_mapping_compiler *c, uint32_t origin, const char *name)
+{
+    struct gw_json_path list = {.key = "points"};
+    struct gw_json_path path = {.parent = &list, .index = origin};
+    struct gw_json_path step = {.parent = &path, .key = "name"};
+    gw_json_error(c->reader.file, &step,
+                  "several indexes are called \"%s\": put {index} or a variable into the name",
+                  name);
+}
+
 /* Sorts, and refuses indexes and names that are there twice. */
 static bool sort_points(struct gw_mapping_compiler *c)
 {
@@ -316,8 +327,11 @@ static bool sort_points(struct gw_mapping_compiler *c)
         if (strcmp(a->name, b->name) == 0 && !same_index) {
             char name[300];
             snprintf(name, sizeof name, "two points are called \"%s\"", a->name);
-            add_twice(c, first < second ? first : second, first < second ? second : first, "name",
-                      "", name);
+            if (first == second)
+                add_same(c, first, a->name);
+            else
+                add_twice(c, first < second ? first : second, first < second ? second : first,
+                          "name", "", name);
         }
     }
     return true;
