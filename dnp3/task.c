@@ -7,9 +7,8 @@
 static const uint16_t refusal =
     DNP3_IIN_NO_FUNC_CODE_SUPPORT | DNP3_IIN_OBJECT_UNKNOWN | DNP3_IIN_PARAMETER_ERROR;
 
-static const uint8_t startup_mask = 1u << REQUEST_DISABLE_UNSOLICITED |
-                                    1u << REQUEST_CLEAR_RESTART | 1u << REQUEST_INTEGRITY |
-                                    1u << REQUEST_ENABLE_UNSOLICITED;
+static const uint8_t startup_mask =
+    1u << REQUEST_DISABLE_UNSOLICITED | 1u << REQUEST_INTEGRITY | 1u << REQUEST_ENABLE_UNSOLICITED;
 
 static uint64_t backoff_ms(const struct dnp3_association *a, uint8_t failures)
 {
@@ -207,7 +206,7 @@ static bool request_automatic(struct dnp3_association *a, enum request_kind kind
         begin(a, kind, DNP3_FUNCTION_DISABLE_UNSOLICITED, out);
         write_classes(out, DNP3_CLASS_EVENTS);
         if (config->unsolicited)
-            task_want(a, REQUEST_ENABLE_UNSOLICITED);
+            a->wanted |= request_bit(REQUEST_ENABLE_UNSOLICITED) & (uint8_t)~a->refused;
         return true;
     case REQUEST_CLEAR_RESTART:
         begin(a, kind, DNP3_FUNCTION_WRITE, out);
@@ -397,6 +396,7 @@ static void time_answered(struct dnp3_association *a, uint16_t iin)
     uint8_t bit = request_bit(REQUEST_TIME);
     if (iin & refusal && !a->lan_refused && a->config->time_sync == DNP3_TIME_SYNC_LAN) {
         a->lan_refused = true; /* 50v3 is unknown there: the direct write follows */
+        a->wanted |= bit;
         return;
     }
     a->wanted &= (uint8_t)~bit;
@@ -471,9 +471,13 @@ static void link_timed_out(struct dnp3_association *a)
     silent(a);
     /* When it comes back it is as after a reconnect. */
     a->wanted = startup_steps(a->config) & (uint8_t)~a->refused;
+    uint8_t failures = 1;
     for (enum request_kind kind = 0; kind < AUTOMATIC_REQUESTS; kind++)
-        if (a->wanted & request_bit(kind))
-            postpone(a, kind);
+        if (a->backoff[kind].failures > failures)
+            failures = a->backoff[kind].failures;
+    for (enum request_kind kind = 0; kind < AUTOMATIC_REQUESTS; kind++)
+        a->backoff[kind] = (struct backoff){
+            .failures = failures, .not_before_ms = association_now(a) + backoff_ms(a, failures)};
     a->started = false;
     association_event(a, DNP3_ASSOCIATION_LINK_DEAD, 0);
 }

@@ -129,7 +129,9 @@ static void expect(struct run *run, enum record_kind kind, struct side *side, co
         record_free(record);
         return;
     }
-    nothing_left(run); /* tells of a broken rule or another kind of record first */
+    for (const struct record *other = run->world.records; other; other = other->next)
+        if (other->kind == RECORD_BROKEN)
+            fail(run, "broken rule", other->text);
     snprintf(detail, sizeof detail, "%s \"%.250s\", came \"%.250s\"", record_kind_text(kind), text,
              record ? record->text : "nothing");
     fail(run, "expected", detail);
@@ -260,7 +262,7 @@ static void say_link(struct run *run, char *text)
     static uint8_t octets[OCTETS_MAX];
     struct side *side = side_of(run, &text);
     size_t length = hex(run, text, octets);
-    if (length > 2)
+    if (length > 2) /* control octet, transport octet */
         world_say(side, octets + 2, length - 2);
     if (length)
         say_frame(run, octets[0], side->config.master_address, side->address, octets + 1,
@@ -276,6 +278,9 @@ static void say_any_frame(struct run *run, char *text)
     unsigned destination = (unsigned)number(run, word(&text));
     unsigned source = (unsigned)number(run, word(&text));
     size_t length = hex(run, text, octets);
+    struct side *side = world_side(&run->world, source);
+    if (side && length > 1 && octets[0] & DNP3_TRANSPORT_FIR)
+        world_say(side, octets + 1, length - 1);
     say_frame(run, (uint8_t)control, destination, source, octets, length);
     world_pump(&run->world);
 }
@@ -386,7 +391,8 @@ static void demand(struct run *run, char *text)
 static void withhold(struct run *run, char *text)
 {
     struct side *side = side_of(run, &text);
-    dnp3_association_withhold(side->association, is(text, "on"));
+    run->world.withholding = is(text, "on");
+    dnp3_association_withhold(side->association, run->world.withholding);
     world_pump(&run->world);
 }
 
@@ -562,6 +568,25 @@ static void connect_line(struct run *run, char *text)
     world_connect(&run->world);
 }
 
+/* Connects, and answers startup with nothing to report, so that a script can be about what follows:
+ * the next request has sequence 3. */
+static void start(struct run *run, char *text)
+{
+    connect_line(run, text);
+    for (size_t i = 0; i < run->world.side_count; i++) {
+        struct side *side = &run->world.sides[i];
+        struct record *record;
+        while ((record = world_steal(&run->world, RECORD_SENT, side->address))) {
+            char line[32];
+            snprintf(line, sizeof line, "@%u %.2s810000", side->address, record->text);
+            say_fragment(run, line, true);
+            record_free(record);
+        }
+        while ((record = world_steal(&run->world, RECORD_EVENT, side->address)))
+            record_free(record);
+    }
+}
+
 static void disconnect_line(struct run *run, char *text)
 {
     (void)text;
@@ -609,6 +634,7 @@ static const struct {
              {"verdict", say_verdict, false, true},
              {"mute", mute, false, true},
              {"connect", connect_line, false, true},
+             {"start", start, false, true},
              {"disconnect", disconnect_line, false, false},
              {"<", say, false, false},
              {"<+", say_more, false, false},

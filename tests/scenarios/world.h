@@ -73,6 +73,7 @@ struct world {
     int64_t wall_ms; /* at now = 0; negative: not to be trusted */
     bool line_busy;
     bool connected;
+    bool withholding; /* a poll of events then falls due and is passed over */
     uint16_t buffers;
     size_t live;      /* allocations not released */
     size_t allocated; /* ever */
