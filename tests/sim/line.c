@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An endpoint: a listener, its connections, and the outstations behind it. Where one channel leads
+ * here, a new connection takes them all over at once; where several do, a connection gets those
+ * that are addressed on it. */
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/log.h"
+#include "gateway/memory.h"
+#include "tests/sim/sim.h"
+
+enum { BACKLOG = 128, READ_OCTETS = 65536, SUBJECT = 300 };
+
+struct sim_line {
+    struct sim *sim;
+    const struct gw_endpoint *endpoint;
+    uv_tcp_t listener;
+    bool listening;
+    size_t channels;
+    struct sim_outstation **outstations; /* by address */
+    size_t outstation_count;
+    struct sim_connection *connections;
+};
+
+struct sim_connection {
+    uv_tcp_t tcp;
+    struct sim_line *line;
+    struct sim_connection *next;
+    struct dnp3_link_parser parser;
+    int attached; /* outstations */
+    bool writing; /* a write waits for the socket */
+    bool closing;
+};
+
+/* What a socket did not take at once. */
+struct leftover {
+    uv_write_t request;
+    char octets[];
+};
+
+static char read_buffer[READ_OCTETS];
+
+static const char *subject(const struct sim_line *line, char buffer[SUBJECT])
+{
+    snprintf(buffer, SUBJECT, "%s:%u", line->endpoint->host, line->endpoint->port);
+    return buffer;
+}
+
+static void release_connection(uv_handle_t *handle)
+{
+    gw_memory_release(handle->data);
+}
+
+/* Closes and gives its outstations back; safe to call again. */
+static void close_connection(struct sim_connection *connection)
+{
+    struct sim_line *line = connection->line;
+    if (connection->closing)
+        return;
+    connection->closing = true;
+    struct sim_connection **at = &line->connections;
+    while (*at != connection)
+        at = &(*at)->next;
+    *at = connection->next;
+    for (size_t i = 0; i < line->outstation_count; i++) {
+        if (line->outstations[i]->connection == connection)
+            sim_outstation_attach(line->outstations[i], NULL);
+    }
+    uv_close((uv_handle_t *)&connection->tcp, release_connection);
+}
+
+bool sim_connection_ready(const struct sim_connection *connection)
+{
+    return !connection->writing && !connection->closing;
+}
+
+void sim_connection_attached(struct sim_connection *connection, int change)
+{
+    connection->attached += change;
+    if (connection->attached == 0 && change < 0)
+        close_connection(connection);
+}
+
+static void touch_all(struct sim_connection *connection)
+{
+    struct sim_line *line = connection->line;
+    for (size_t i = 0; i < line->outstation_count; i++) {
+        if (line->outstations[i]->connection == connection)
+            sim_outstation_touch(line->outstations[i]);
+    }
+}
+
+static void written(uv_write_t *request, int status)
+{
+    struct sim_connection *connection = request->handle->data;
+    gw_memory_release(request->data);
+    connection->writing = false;
+    if (connection->closing)
+        return;
+    if (status < 0)
+        close_connection(connection);
+    else
+        touch_all(connection);
+    sim_flush(connection->line->sim);
+}
+
+static void write_later(struct sim_connection *connection, const uint8_t *octets, size_t length)
+{
+    struct leftover *leftover = gw_memory_allocate(GW_OWNER_LINK, sizeof *leftover + length);
+    if (!leftover) {
+        close_connection(connection);
+        return;
+    }
+    memcpy(leftover->octets, octets, length);
+    leftover->request.data = leftover;
+    uv_buf_t buffer = uv_buf_init(leftover->octets, (unsigned)length);
+    connection->writing = true;
+    uv_write(&leftover->request, (uv_stream_t *)&connection->tcp, &buffer, 1, written);
+}
+
+void sim_connection_write(struct sim_connection *connection, const uint8_t *octets, size_t length)
+{
+    uv_buf_t buffer = {.base = (char *)(uintptr_t)octets, .len = length};
+    int done = uv_try_write((uv_stream_t *)&connection->tcp, &buffer, 1);
+    if (done < 0 && done != UV_EAGAIN) {
+        close_connection(connection);
+        return;
+    }
+    size_t sent = done > 0 ? (size_t)done : 0;
+    if (sent < length)
+        write_later(connection, octets + sent, length - sent);
+}
+
+/* The first outstation whose address is not below. */
+static size_t find_address(const struct sim_line *line, uint16_t address)
+{
+    size_t low = 0;
+    for (size_t high = line->outstation_count; low < high;) {
+        size_t middle = (low + high) / 2;
+        if (line->outstations[middle]->config->address < address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void hand_over(struct sim_connection *connection, struct sim_outstation *outstation,
+                      const struct dnp3_link_frame *frame)
+{
+    sim_outstation_attach(outstation, connection);
+    dnp3_outstation_frame(outstation->engine, frame, uv_now(outstation->sim->loop));
+    sim_outstation_touch(outstation);
+}
+
+static void take_frame(struct sim_connection *connection, const struct dnp3_link_frame *frame)
+{
+    const struct sim_line *line = connection->line;
+    if (frame->destination >= DNP3_LINK_BROADCAST_FIRST) {
+        for (size_t i = 0; i < line->outstation_count; i++)
+            hand_over(connection, line->outstations[i], frame);
+        return;
+    }
+    size_t at = find_address(line, frame->destination);
+    if (at < line->outstation_count && line->outstations[at]->config->address == frame->destination)
+        hand_over(connection, line->outstations[at], frame);
+}
+
+static void offer_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    (void)handle;
+    (void)suggested;
+    *buffer = uv_buf_init(read_buffer, sizeof read_buffer);
+}
+
+static void octets_came(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
+{
+    struct sim_connection *connection = stream->data;
+    struct sim *sim = connection->line->sim;
+    if (length < 0) {
+        close_connection(connection);
+    } else {
+        struct dnp3_reader in = dnp3_reader_of(buffer->base, (size_t)length);
+        struct dnp3_link_frame frame;
+        uint8_t data[DNP3_LINK_DATA_MAX];
+        while (!connection->closing &&
+               dnp3_link_parser_next(&connection->parser, &in, data, &frame))
+            take_frame(connection, &frame);
+    }
+    sim_flush(sim);
+}
+
+static void close_all(struct sim_line *line, const struct sim_connection *but)
+{
+    struct sim_connection *next;
+    for (struct sim_connection *connection = line->connections; connection; connection = next) {
+        next = connection->next;
+        if (connection != but)
+            close_connection(connection);
+    }
+}
+
+static void connected(uv_stream_t *listener, int status)
+{
+    struct sim_line *line = listener->data;
+    char about[SUBJECT];
+    struct sim_connection *connection =
+        status < 0 ? NULL : gw_memory_allocate(GW_OWNER_LINK, sizeof *connection);
+    if (!connection)
+        return;
+    uv_tcp_init(line->sim->loop, &connection->tcp);
+    connection->tcp.data = connection;
+    connection->line = line;
+    connection->next = line->connections;
+    line->connections = connection;
+    dnp3_link_parser_init(&connection->parser);
+    if (uv_accept(listener, (uv_stream_t *)&connection->tcp) < 0) {
+        close_connection(connection);
+        return;
+    }
+    gw_log(GW_LOG_INFO, subject(line, about), "connected, %zu outstations behind",
+           line->outstation_count);
+    uv_tcp_nodelay(&connection->tcp, 1);
+    uv_read_start((uv_stream_t *)&connection->tcp, offer_buffer, octets_came);
+    if (line->channels == 1) {
+        for (size_t i = 0; i < line->outstation_count; i++)
+            sim_outstation_attach(line->outstations[i], connection);
+        close_all(line, connection);
+    }
+    sim_flush(line->sim);
+}
+
+static int resolve(const char *host, uint16_t port, struct sockaddr_storage *address)
+{
+    char service[8];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found;
+    snprintf(service, sizeof service, "%u", port);
+    if (getaddrinfo(host, service, &hints, &found))
+        return UV_EAI_NONAME;
+    memcpy(address, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return 0;
+}
+
+static int start_line(struct sim_line *line)
+{
+    const char *host = line->sim->options.bind ? line->sim->options.bind : line->endpoint->host;
+    struct sockaddr_storage address;
+    char about[SUBJECT];
+    int error = resolve(host, line->endpoint->port, &address);
+    if (!error) {
+        uv_tcp_init(line->sim->loop, &line->listener);
+        line->listener.data = line;
+        line->listening = true;
+        error = uv_tcp_bind(&line->listener, (struct sockaddr *)&address, 0);
+    }
+    if (!error)
+        error = uv_listen((uv_stream_t *)&line->listener, BACKLOG, connected);
+    if (error)
+        gw_log(GW_LOG_ERROR, subject(line, about), "cannot listen on %s:%u: %s", host,
+               line->endpoint->port, uv_strerror(error));
+    return error;
+}
+
+/* An endpoint of a channel, before equal ones become one line. */
+struct place {
+    const struct gw_endpoint *endpoint;
+    size_t channel;
+};
+
+static bool bound_alike;
+
+/* With --bind only the port tells endpoints apart. */
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *left = a;
+    const struct place *right = b;
+    int host = bound_alike ? 0 : strcmp(left->endpoint->host, right->endpoint->host);
+    if (host)
+        return host;
+    return (int)left->endpoint->port - (int)right->endpoint->port;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+    const struct sim_outstation *const *left = a;
+    const struct sim_outstation *const *right = b;
+    return (int)(*left)->config->address - (int)(*right)->config->address;
+}
+
+/* Chains of outstations by channel: first[channel], then next[outstation]; SIZE_MAX ends one. */
+struct chains {
+    size_t *first;
+    size_t *next;
+};
+
+static size_t chain_length(const struct chains *chains, size_t channel)
+{
+    size_t length = 0;
+    for (size_t i = chains->first[channel]; i != SIZE_MAX; i = chains->next[i])
+        length++;
+    return length;
+}
+
+/* Makes a line of `count` equal places. */
+static int make_line(struct sim *sim, struct sim_line *line, const struct place *places,
+                     size_t count, const struct chains *chains)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += chain_length(chains, places[i].channel);
+    line->sim = sim;
+    line->endpoint = places[0].endpoint;
+    line->outstations =
+        gw_memory_allocate(GW_OWNER_SESSIONS, (total + 1) * sizeof *line->outstations);
+    if (!line->outstations)
+        return UV_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        size_t before = line->outstation_count;
+        for (size_t o = chains->first[places[i].channel]; o != SIZE_MAX; o = chains->next[o])
+            line->outstations[line->outstation_count++] = &sim->outstations[o];
+        line->channels += line->outstation_count > before;
+    }
+    qsort(line->outstations, line->outstation_count, sizeof(struct sim_outstation *),
+          compare_addresses);
+    return line->outstation_count ? start_line(line) : 0;
+}
+
+static void chain_outstations(const struct sim *sim, const struct chains *chains)
+{
+    for (size_t i = 0; i < sim->config->channel_count; i++)
+        chains->first[i] = SIZE_MAX;
+    for (size_t i = sim->config->outstation_count; i-- > 0;) {
+        if (!sim->outstations[i].engine)
+            continue;
+        size_t channel = sim->outstations[i].config->channel;
+        chains->next[i] = chains->first[channel];
+        chains->first[channel] = i;
+    }
+}
+
+static size_t list_places(const struct gw_config *config, struct place *places)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->channel_count; i++) {
+        for (size_t e = 0; e < config->channels[i].endpoint_count; e++) {
+            if (places)
+                places[count] = (struct place){&config->channels[i].endpoints[e], i};
+            count++;
+        }
+    }
+    return count;
+}
+
+int sim_lines_start(struct sim *sim)
+{
+    const struct gw_config *config = sim->config;
+    size_t count = list_places(config, NULL);
+    struct place *places = gw_memory_allocate(GW_OWNER_SESSIONS, (count + 1) * sizeof *places);
+    size_t *indexes = gw_memory_allocate(GW_OWNER_SESSIONS,
+                                         (config->channel_count + config->outstation_count + 1) *
+                                             sizeof *indexes);
+    struct chains chains = {indexes, indexes ? indexes + config->channel_count : NULL};
+    sim->lines = gw_memory_allocate(GW_OWNER_SESSIONS, (count + 1) * sizeof *sim->lines);
+    int error = places && indexes && sim->lines ? 0 : UV_ENOMEM;
+    if (!error) {
+        chain_outstations(sim, &chains);
+        list_places(config, places);
+        bound_alike = sim->options.bind != NULL;
+        qsort(places, count, sizeof *places, compare_places);
+    }
+    for (size_t i = 0; i < count && !error;) {
+        size_t same = 1;
+        while (i + same < count && compare_places(&places[i], &places[i + same]) == 0)
+            same++;
+        error = make_line(sim, &sim->lines[sim->line_count++], &places[i], same, &chains);
+        i += same;
+    }
+    gw_memory_release(places);
+    gw_memory_release(indexes);
+    return error;
+}
+
+void sim_lines_stop(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->line_count; i++) {
+        struct sim_line *line = &sim->lines[i];
+        close_all(line, NULL);
+        if (line->listening)
+            uv_close((uv_handle_t *)&line->listener, NULL);
+    }
+}
+
+void sim_lines_release(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->line_count; i++)
+        gw_memory_release(sim->lines[i].outstations);
+    gw_memory_release(sim->lines);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXIT_USAGE = 2, EVENT_BUFFER_DEFAULT = 500 };
+
+static const double rate_max = 1000000;
+
+static const char usage[] =
+    "usage: dnp3-sim -c gateway.json [options]\n"
+    "Serves every outstation of a gateway's configuration on its own endpoint.\n"
+    "\n"
+    "  -c, --config FILE          the gateway's configuration\n"
+    "      --bind ADDRESS         serve every endpoint on this address, at its own port\n"
+    "      --events-per-second N  of all outstations together (1; 0 = none)\n"
+    "      --events-total N       stop generating after so many\n"
+    "      --numbered             a point's events carry 1, 2, 3, ...; binaries alternate;\n"
+    "                             implies --pause\n"
+    "      --pause                wait while an event buffer is full, rather than overflow\n"
+    "      --event-buffer N       events of each class that an outstation keeps (500)\n"
+    "      --seed N               other values and another order (1)\n"
+    "  -h, --help                 this text\n"
+    "\n"
+    "SIGUSR1 prints the events made and confirmed as a JSON line on standard output.\n";
+
+enum {
+    OPTION_BIND = 256,
+    OPTION_RATE,
+    OPTION_TOTAL,
+    OPTION_NUMBERED,
+    OPTION_PAUSE,
+    OPTION_BUFFER,
+    OPTION_SEED
+};
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"bind", required_argument, NULL, OPTION_BIND},
+    {"events-per-second", required_argument, NULL, OPTION_RATE},
+    {"events-total", required_argument, NULL, OPTION_TOTAL},
+    {"numbered", no_argument, NULL, OPTION_NUMBERED},
+    {"pause", no_argument, NULL, OPTION_PAUSE},
+    {"event-buffer", required_argument, NULL, OPTION_BUFFER},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool whole_number(const char *text, uint64_t max, uint64_t *value)
+{
+    char *end;
+    if (*text < '0' || *text > '9')
+        return false;
+    unsigned long long number = strtoull(text, &end, 10);
+    *value = number;
+    return !*end && number <= max;
+}
+
+static bool rate(const char *text, double *value)
+{
+    char *end;
+    *value = strtod(text, &end);
+    return end != text && !*end && *value >= 0 && *value <= rate_max;
+}
+
+/* False where the argument means nothing. */
+static bool take_option(struct sim_options *options, int option, const char *argument)
+{
+    uint64_t number;
+    switch (option) {
+    case 'c':
+        options->config = argument;
+        return true;
+    case OPTION_BIND:
+        options->bind = argument;
+        return true;
+    case OPTION_RATE:
+        return rate(argument, &options->events_per_second);
+    case OPTION_TOTAL:
+        return whole_number(argument, UINT64_MAX - 1, &options->events_total);
+    case OPTION_NUMBERED:
+        options->numbered = true;
+        options->pause = true;
+        return true;
+    case OPTION_PAUSE:
+        options->pause = true;
+        return true;
+    case OPTION_BUFFER:
+        if (!whole_number(argument, UINT16_MAX, &number) || !number)
+            return false;
+        options->event_buffer = (uint16_t)number;
+        return true;
+    case OPTION_SEED:
+        return whole_number(argument, UINT64_MAX, &options->seed);
+    default:
+        return false;
+    }
+}
+
+int sim_options_parse(struct sim_options *options, int argc, char **argv)
+{
+    *options = (struct sim_options){.events_per_second = 1,
+                                    .events_total = UINT64_MAX,
+                                    .seed = 1,
+                                    .event_buffer = EVENT_BUFFER_DEFAULT};
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            return EXIT_SUCCESS + 1;
+        }
+        if (option != '?' && !take_option(options, option, optarg))
+            fprintf(stderr, "dnp3-sim: \"%s\" is not a value for this option\n", optarg);
+        else if (option != '?')
+            continue;
+        fputs(usage, stderr);
+        return EXIT_USAGE + 1;
+    }
+    if (!options->config || optind < argc) {
+        fputs(usage, stderr);
+        return EXIT_USAGE + 1;
+    }
+    return 0;
+}
