@@ -105,8 +105,19 @@ def tidy_one(top, folder, name):
         ["clang-tidy", "--quiet", "-p", folder, name], cwd=top, timeout=TIDY_TIMEOUT_S)
     if code == 0 and not timed_out:
         return ""
-    lines = [line for line in output.splitlines() if not re.match(r"\d+ warnings? ", line)]
-    return "\n".join(lines) or f"{name}: clang-tidy ended with {code}"
+    return findings(output) or f"{name}: clang-tidy ended with {code}"
+
+
+def findings(output):
+    """Without the notes, which tell the analyser's whole way to each finding."""
+    kept, keep = [], False
+    for line in output.splitlines():
+        found = re.match(r"\S+:\d+:\d+: (error|warning|note): ", line)
+        if found:
+            keep = found.group(1) != "note"
+        if keep:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def check_tidy(report, top, folder, jobs):
@@ -115,7 +126,9 @@ def check_tidy(report, top, folder, jobs):
     begin = time.monotonic()
     with open(os.path.join(folder, "compile_commands.json"), encoding="utf-8") as file:
         compiled = sorted({os.path.relpath(entry["file"], top) for entry in json.load(file)})
-    compiled = [name for name in compiled if not name.startswith(("..", "build"))]
+    # Not the cmocka programs: the analyser does not see that a failed assertion ends a test.
+    compiled = [name for name in compiled
+                if name.startswith(("dnp3/", "gateway/", "tests/sim/", "tests/bench/"))]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         found = pool.map(lambda name: tidy_one(top, folder, name), compiled)
         problems = [text for text in found if text]
