@@ -7,7 +7,7 @@
 
 #include "gateway/memory.h"
 
-enum { NONE = UINT32_MAX };
+#define NONE UINT32_MAX
 
 struct record {
     struct gw_ledger_entry entry;

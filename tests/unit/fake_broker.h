@@ -124,8 +124,10 @@ static inline void fake_publish(struct fake_broker *broker, const char *topic,
     packet[n++] = (uint8_t)(topic_len >> 8);
     packet[n++] = (uint8_t)topic_len;
     memcpy(packet + n, topic, topic_len);
-    memcpy(packet + n + topic_len, properties, properties_len);
-    memcpy(packet + n + topic_len + properties_len, payload, length);
+    if (properties_len)
+        memcpy(packet + n + topic_len, properties, properties_len);
+    if (length)
+        memcpy(packet + n + topic_len + properties_len, payload, length);
     fake_send(broker, packet, n + topic_len + properties_len + length);
     free(packet);
 }
