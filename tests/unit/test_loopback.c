@@ -1,0 +1,759 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The master against our own outstations in virtual time, through many hours of bad weather: cut
+ * and stalled connections, late and refused confirms, restarts, controls. Afterwards every event
+ * is where it is safe, in order, and no control was operated twice or against its result. */
+#include "dnp3/master.h"
+#include "dnp3/outstation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+    STATIONS = 2, /* on one channel */
+    POINTS = 4,   /* of each type that has events here */
+    TYPES = 3,
+    QUEUE_MAX = 512,
+    HELD_MAX = 512,
+    HELD_EVENTS = 1024,
+    CONTROLS_MAX = 4096,
+    LATENCY_MAX_MS = 200,
+    STALL_MAX_MS = 9000,
+    STEPS = 1500,
+    SEEDS = 12,
+    SETTLE_MS = 1200000
+};
+
+static const enum dnp3_point_type types[TYPES] = {DNP3_POINT_ANALOG_INPUT, DNP3_POINT_COUNTER,
+                                                  DNP3_POINT_ANALOG_OUTPUT_STATUS};
+
+/* How likely things are, in a thousand steps. */
+struct weather {
+    const char *name;
+    unsigned cut;
+    unsigned stall;
+    unsigned restart;
+    unsigned withhold;
+    unsigned command;
+    unsigned late;   /* of a thousand fragments: the host holds */
+    unsigned refuse; /* of a thousand fragments */
+    bool duplicates; /* may arrive */
+};
+
+struct chunk {
+    uint64_t due_ms;
+    size_t length;
+    uint8_t octets[DNP3_WIRE_MAX];
+};
+
+/* One direction of the connection: in order, each chunk with its delay. */
+struct pipe {
+    struct chunk *chunks;
+    size_t head;
+    size_t count;
+    uint64_t last_ms;
+};
+
+struct event_seen {
+    uint8_t type;
+    uint8_t index;
+    uint32_t value;
+};
+
+/* A fragment's events on their way to where they are safe. */
+struct held {
+    uint32_t token;
+    uint64_t due_ms;
+    size_t count;
+    struct event_seen events[HELD_EVENTS];
+};
+
+struct world;
+
+struct control {
+    struct world *world;
+    size_t station;
+    uint64_t expires_ms;
+    unsigned operated;
+    bool done;
+    struct dnp3_command command;
+    struct dnp3_command_request request;
+};
+
+struct station {
+    struct world *world;
+    uint16_t address;
+    struct dnp3_outstation *outstation;
+    struct dnp3_association *association;
+    struct dnp3_association_config config;
+    struct dnp3_poll polls[2];
+    uint32_t said[TYPES][POINTS]; /* the last numbered value */
+    uint32_t safe[TYPES][POINTS]; /* the highest number that arrived without a gap */
+    uint64_t events;
+    uint64_t safe_events;
+    uint64_t duplicates;
+    bool withholding;
+    struct held *held; /* first in, first out */
+    size_t held_count;
+    struct held now; /* of the fragment under way */
+};
+
+struct world {
+    const struct weather *weather;
+    uint64_t seed;
+    uint64_t random;
+    uint64_t now;
+    bool connected;
+    bool settling;
+    uint64_t reconnect_ms;
+    size_t live;
+    size_t allocated;
+    struct dnp3_allocator allocator;
+    struct dnp3_pool *pool;
+    struct dnp3_master *master;
+    struct station stations[STATIONS];
+    struct pipe down; /* to the outstations */
+    struct pipe up;
+    struct control *controls;
+    size_t control_count;
+    size_t operated;
+    size_t outcomes[4];
+};
+
+#define CHECK(world, condition)                                                                    \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            print_error("%s, seed %llu, at %llu ms: ", (world)->weather->name,                     \
+                        (unsigned long long)(world)->seed, (unsigned long long)(world)->now);      \
+            assert_true(condition);                                                                \
+        }                                                                                          \
+    } while (0)
+
+static uint32_t draw(struct world *world, uint32_t below)
+{
+    world->random ^= world->random << 13;
+    world->random ^= world->random >> 7;
+    world->random ^= world->random << 17;
+    return (uint32_t)(world->random >> 16) % below;
+}
+
+static bool chance(struct world *world, unsigned of_thousand)
+{
+    return draw(world, 1000) < of_thousand;
+}
+
+static void *allocate(void *user, enum dnp3_owner owner, size_t size)
+{
+    struct world *world = user;
+    (void)owner;
+    world->live++;
+    world->allocated++;
+    return calloc(1, size);
+}
+
+static void release(void *user, enum dnp3_owner owner, void *memory)
+{
+    struct world *world = user;
+    (void)owner;
+    world->live--;
+    free(memory);
+}
+
+/* The host at the master's end. */
+
+static int type_slot(uint8_t type)
+{
+    for (int i = 0; i < TYPES; i++)
+        if (types[i] == type)
+            return i;
+    return -1;
+}
+
+static void on_fragment(void *user, const struct dnp3_fragment *fragment)
+{
+    struct station *station = user;
+    (void)fragment;
+    station->now.count = 0;
+}
+
+static void on_points(void *user, const struct dnp3_object_header *header,
+                      const struct dnp3_point *points, size_t count)
+{
+    struct station *station = user;
+    int slot = type_slot(header->row->type);
+    if (header->row->kind != DNP3_KIND_EVENT)
+        return;
+    CHECK(station->world, slot >= 0);
+    for (size_t i = 0; i < count; i++) {
+        CHECK(station->world, station->now.count < HELD_EVENTS);
+        station->now.events[station->now.count++] =
+            (struct event_seen){.type = (uint8_t)slot,
+                                .index = (uint8_t)points[i].index,
+                                .value = (uint32_t)points[i].number};
+    }
+}
+
+static void on_problem(void *user, const struct dnp3_object_header *header, int error,
+                       const uint8_t *octets, size_t length)
+{
+    (void)header;
+    (void)error;
+    (void)octets;
+    (void)length;
+    CHECK(((struct station *)user)->world, !"our own outstation says what we cannot read");
+}
+
+/* The events are where they are safe: numbers go up by one, or are known already. */
+static void keep(struct station *station, const struct held *held)
+{
+    for (size_t i = 0; i < held->count; i++) {
+        const struct event_seen *event = &held->events[i];
+        uint32_t *safe = &station->safe[event->type][event->index];
+        CHECK(station->world, event->value <= *safe + 1);
+        if (event->value <= *safe) {
+            station->duplicates++;
+            CHECK(station->world, station->world->weather->duplicates);
+        } else {
+            *safe = event->value;
+            station->safe_events++;
+        }
+    }
+}
+
+static enum dnp3_verdict on_fragment_end(void *user, const struct dnp3_fragment *fragment)
+{
+    struct station *station = user;
+    struct world *world = station->world;
+    CHECK(world, !fragment->events || fragment->confirm_wanted);
+    if (!fragment->token)
+        return DNP3_CONFIRM_NOW;
+    if (station->withholding || (!world->settling && chance(world, world->weather->refuse)))
+        return DNP3_CONFIRM_REFUSE;
+    if (world->settling || !chance(world, world->weather->late) ||
+        station->held_count == HELD_MAX) {
+        if (station->held_count == 0) {
+            keep(station, &station->now);
+            return DNP3_CONFIRM_NOW;
+        }
+    }
+    struct held *held = &station->held[station->held_count];
+    *held = station->now;
+    held->token = fragment->token;
+    held->due_ms = world->now + 1 + draw(world, chance(world, 800) ? 300 : 12000);
+    if (station->held_count && held->due_ms < held[-1].due_ms)
+        held->due_ms = held[-1].due_ms;
+    station->held_count++;
+    return DNP3_CONFIRM_HOLD;
+}
+
+static void drop_held(struct station *station, size_t at)
+{
+    station->held_count--;
+    memmove(&station->held[at], &station->held[at + 1],
+            (station->held_count - at) * sizeof *station->held);
+}
+
+/* What has not left is withdrawn; some has left already. */
+static void on_voided(void *user, uint32_t token)
+{
+    struct station *station = user;
+    for (size_t i = 0; i < station->held_count; i++)
+        if (station->held[i].token == token && chance(station->world, 700)) {
+            drop_held(station, i);
+            return;
+        }
+}
+
+static int64_t on_wall_clock(void *user)
+{
+    return 1700000000000 + (int64_t)((struct station *)user)->world->now;
+}
+
+static const struct dnp3_association_callbacks callbacks = {.fragment = on_fragment,
+                                                            .points = on_points,
+                                                            .problem = on_problem,
+                                                            .fragment_end = on_fragment_end,
+                                                            .voided = on_voided,
+                                                            .wall_clock = on_wall_clock};
+
+static void host_turn(struct station *station)
+{
+    while (station->held_count && station->held[0].due_ms <= station->world->now) {
+        struct held *held = &station->held[0];
+        uint32_t token = held->token;
+        keep(station, held);
+        drop_held(station, 0);
+        dnp3_association_confirm(station->association, token);
+    }
+}
+
+/* Controls: each carries its number as its on-time. */
+
+static enum dnp3_status on_select(void *user, const struct dnp3_command *command)
+{
+    (void)user;
+    return command->index == 3 ? DNP3_STATUS_NOT_SUPPORTED : DNP3_STATUS_SUCCESS;
+}
+
+static enum dnp3_status on_operate(void *user, const struct dnp3_command *command,
+                                   enum dnp3_operate_how how)
+{
+    struct station *station = user;
+    struct world *world = station->world;
+    (void)how;
+    CHECK(world, command->on_ms < world->control_count);
+    struct control *control = &world->controls[command->on_ms];
+    enum dnp3_status status = on_select(user, command);
+    if (status != DNP3_STATUS_SUCCESS)
+        return status;
+    control->operated++;
+    world->operated++;
+    CHECK(world, control->operated == 1);
+    CHECK(world, &world->stations[control->station] == station);
+    CHECK(world, world->now <= control->expires_ms + LATENCY_MAX_MS + STALL_MAX_MS);
+    return DNP3_STATUS_SUCCESS;
+}
+
+static void on_write_time(void *user, int64_t time_ms)
+{
+    struct world *world = ((struct station *)user)->world;
+    int64_t wrong = time_ms - on_wall_clock(user);
+    CHECK(world, wrong <= 1 && wrong >= -(2 * LATENCY_MAX_MS + 2 * STALL_MAX_MS));
+}
+
+static int64_t on_time(void *user)
+{
+    return on_wall_clock(user);
+}
+
+static const struct dnp3_outstation_callbacks outstation_callbacks = {
+    .select = on_select, .operate = on_operate, .write_time = on_write_time, .time = on_time};
+
+static void on_done(struct dnp3_command_request *request)
+{
+    struct control *control = request->user;
+    struct world *world = control->world;
+    CHECK(world, !control->done);
+    control->done = true;
+    world->outcomes[request->outcome]++;
+    if (request->outcome == DNP3_OUTCOME_DONE)
+        CHECK(world, control->operated == 1);
+    else if (request->outcome != DNP3_OUTCOME_UNKNOWN)
+        CHECK(world, control->operated == 0);
+}
+
+static void send_control(struct world *world)
+{
+    if (world->control_count == CONTROLS_MAX)
+        return;
+    size_t id = world->control_count;
+    struct control *control = &world->controls[id];
+    *control = (struct control){.world = world, .station = draw(world, STATIONS)};
+    control->expires_ms = world->now + 1 + draw(world, 10000);
+    control->command = (struct dnp3_command){
+        .index = draw(world, 4),
+        .code = dnp3_crob_code(DNP3_OPERATION_PULSE_ON, DNP3_TRIP_CLOSE_CLOSE),
+        .count = 1,
+        .on_ms = (uint32_t)id};
+    control->request =
+        (struct dnp3_command_request){.mode = chance(world, 600)   ? DNP3_SELECT_BEFORE_OPERATE
+                                              : chance(world, 800) ? DNP3_DIRECT_OPERATE
+                                                                   : DNP3_DIRECT_OPERATE_NO_ACK,
+                                      .commands = &control->command,
+                                      .count = 1,
+                                      .expires_ms = control->expires_ms,
+                                      .done = on_done,
+                                      .user = control};
+    if (!dnp3_association_command(world->stations[control->station].association, &control->request))
+        world->control_count++;
+}
+
+/* The line. */
+
+static void push(struct world *world, struct pipe *pipe, const uint8_t *octets, size_t length)
+{
+    while (length) {
+        size_t n = chance(world, 900) ? length : 1 + draw(world, (uint32_t)length);
+        CHECK(world, pipe->count < QUEUE_MAX);
+        struct chunk *chunk = &pipe->chunks[(pipe->head + pipe->count++) % QUEUE_MAX];
+        uint64_t due = world->now + draw(world, LATENCY_MAX_MS);
+        if (!world->settling && chance(world, world->weather->stall))
+            due += draw(world, STALL_MAX_MS);
+        if (due < pipe->last_ms)
+            due = pipe->last_ms; /* in order */
+        pipe->last_ms = due;
+        chunk->due_ms = due;
+        chunk->length = n;
+        memcpy(chunk->octets, octets, n);
+        octets += n;
+        length -= n;
+    }
+}
+
+static void pump(struct world *world)
+{
+    const uint8_t *octets;
+    uint8_t copy[DNP3_WIRE_MAX];
+    size_t length;
+    bool more = true;
+    for (int i = 0; more; i++) {
+        CHECK(world, i < 1000);
+        more = false;
+        if ((length = dnp3_master_take(world->master, &octets, world->now)) > 0) {
+            memcpy(copy, octets, length);
+            push(world, &world->down, copy, length);
+            more = true;
+        }
+        for (size_t s = 0; s < STATIONS; s++) {
+            struct dnp3_outstation *outstation = world->stations[s].outstation;
+            if ((length = dnp3_outstation_take(outstation, &octets, world->now)) > 0) {
+                memcpy(copy, octets, length);
+                if (world->connected)
+                    push(world, &world->up, copy, length);
+                more = true;
+            }
+        }
+    }
+}
+
+static void deliver(struct world *world)
+{
+    while (world->down.count && world->down.chunks[world->down.head].due_ms <= world->now) {
+        struct chunk *chunk = &world->down.chunks[world->down.head];
+        world->down.head = (world->down.head + 1) % QUEUE_MAX;
+        world->down.count--;
+        for (size_t s = 0; s < STATIONS; s++)
+            dnp3_outstation_feed(world->stations[s].outstation, chunk->octets, chunk->length,
+                                 world->now);
+        pump(world);
+    }
+    while (world->up.count && world->up.chunks[world->up.head].due_ms <= world->now) {
+        struct chunk *chunk = &world->up.chunks[world->up.head];
+        world->up.head = (world->up.head + 1) % QUEUE_MAX;
+        world->up.count--;
+        dnp3_master_feed(world->master, chunk->octets, chunk->length, world->now);
+        pump(world);
+    }
+}
+
+/* What is on the way is lost, at either end or at both. */
+static void cut(struct world *world)
+{
+    if (!world->connected)
+        return;
+    world->connected = false;
+    world->reconnect_ms = world->now + 1 + draw(world, chance(world, 700) ? 100 : 20000);
+    world->down.count = 0;
+    world->up.count = 0;
+    dnp3_master_disconnected(world->master, world->now);
+    for (size_t s = 0; s < STATIONS; s++)
+        dnp3_outstation_disconnected(world->stations[s].outstation);
+}
+
+static void connect_again(struct world *world)
+{
+    world->connected = true;
+    world->down.last_ms = 0;
+    world->up.last_ms = 0;
+    dnp3_master_connected(world->master, world->now);
+    for (size_t s = 0; s < STATIONS; s++)
+        dnp3_outstation_connected(world->stations[s].outstation, world->now);
+    pump(world);
+}
+
+/* The process. */
+
+static void happen(struct world *world)
+{
+    struct station *station = &world->stations[draw(world, STATIONS)];
+    uint32_t burst = chance(world, 50) ? 60 : 1 + draw(world, 3);
+    for (; burst; burst--) {
+        uint32_t type = draw(world, TYPES);
+        uint32_t index = draw(world, POINTS);
+        uint8_t event_class = (uint8_t)(type + 1);
+        if (dnp3_outstation_event_room(station->outstation, event_class) == 0)
+            continue;
+        struct dnp3_point point = {.index = index,
+                                   .flags = DNP3_FLAG_ONLINE,
+                                   .number = ++station->said[type][index],
+                                   .time_quality = DNP3_TIME_SYNCHRONIZED,
+                                   .time_ms = on_wall_clock(station)};
+        station->events++;
+        CHECK(world, dnp3_outstation_update(station->outstation, types[type], &point,
+                                            DNP3_EVENT_FORCE, world->now) == 1);
+    }
+}
+
+static void weather_turn(struct world *world)
+{
+    const struct weather *weather = world->weather;
+    struct station *station = &world->stations[draw(world, STATIONS)];
+    if (chance(world, 600))
+        happen(world);
+    if (chance(world, weather->cut))
+        cut(world);
+    if (chance(world, weather->command))
+        send_control(world);
+    if (chance(world, weather->restart))
+        dnp3_outstation_restart(station->outstation, world->now);
+    if (chance(world, weather->withhold)) {
+        station->withholding = !station->withholding;
+        dnp3_association_withhold(station->association, station->withholding);
+    }
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The next moment at which anything is due. */
+static uint64_t next_due(const struct world *world)
+{
+    uint64_t due = dnp3_master_deadline(world->master);
+    for (size_t s = 0; s < STATIONS; s++) {
+        const struct station *station = &world->stations[s];
+        due = earliest(due, dnp3_outstation_deadline(station->outstation));
+        if (station->held_count)
+            due = earliest(due, station->held[0].due_ms);
+    }
+    if (world->down.count)
+        due = earliest(due, world->down.chunks[world->down.head].due_ms);
+    if (world->up.count)
+        due = earliest(due, world->up.chunks[world->up.head].due_ms);
+    return world->connected ? due : earliest(due, world->reconnect_ms);
+}
+
+static void turn(struct world *world)
+{
+    if (!world->connected && world->now >= world->reconnect_ms)
+        connect_again(world);
+    deliver(world);
+    dnp3_master_tick(world->master, world->now);
+    for (size_t s = 0; s < STATIONS; s++) {
+        dnp3_outstation_tick(world->stations[s].outstation, world->now);
+        host_turn(&world->stations[s]);
+    }
+    pump(world);
+    CHECK(world, dnp3_master_deadline(world->master) > world->now);
+    for (size_t s = 0; s < STATIONS; s++) {
+        struct station *station = &world->stations[s];
+        const struct dnp3_outstation_counters *counters =
+            dnp3_outstation_counters(station->outstation);
+        CHECK(world, dnp3_outstation_deadline(station->outstation) > world->now);
+        /* The heart of it: never confirmed before it is safe. */
+        CHECK(world, counters->events_confirmed <= station->safe_events);
+        CHECK(world, counters->events_dropped == 0);
+    }
+}
+
+static void run_until(struct world *world, uint64_t until)
+{
+    for (uint64_t due; (due = next_due(world)) <= until;) {
+        if (due > world->now)
+            world->now = due;
+        turn(world);
+    }
+    world->now = until;
+    turn(world);
+}
+
+/* Life. */
+
+static void create_station(struct world *world, size_t s)
+{
+    struct station *station = &world->stations[s];
+    station->world = world;
+    station->address = (uint16_t)(10 + s);
+    station->held = calloc(HELD_MAX + 1, sizeof *station->held);
+
+    struct dnp3_outstation_config config;
+    dnp3_outstation_config_default(&config);
+    config.address = station->address;
+    config.master_address = 1;
+    config.unsolicited = chance(world, 700);
+    config.regenerate = chance(world, 300);
+    config.need_time = chance(world, 500);
+    config.confirm_timeout_ms = chance(world, 500) ? 5000 : 500 + draw(world, 5000);
+    config.max_tx_fragment = chance(world, 500) ? 2048 : 249;
+    for (int i = 0; i < TYPES; i++) {
+        config.database.count[types[i]] = POINTS;
+        config.database.setup[types[i]].event_class = (uint8_t)(i + 1);
+    }
+    station->outstation = dnp3_outstation_create(&world->allocator, world->pool, &config,
+                                                 &outstation_callbacks, station);
+    assert_non_null(station->outstation);
+
+    dnp3_association_config_default(&station->config);
+    station->config.confirm_timeout_ms = config.confirm_timeout_ms;
+    station->config.events_on_iin = chance(world, 800);
+    station->polls[0] =
+        (struct dnp3_poll){.period_ms = 1000 + draw(world, 20000), .classes = DNP3_CLASS_EVENTS};
+    station->polls[1] =
+        (struct dnp3_poll){.period_ms = 5000 + draw(world, 50000), .classes = DNP3_CLASS_0};
+    station->config.polls = station->polls;
+    station->config.poll_count = 2;
+    assert_int_equal(dnp3_association_create(world->master, station->address, &station->config,
+                                             &callbacks, station, &station->association),
+                     0);
+}
+
+static struct world *create(const struct weather *weather, uint64_t seed)
+{
+    struct world *world = calloc(1, sizeof *world);
+    world->weather = weather;
+    world->seed = seed;
+    world->random = seed * 0x9E3779B97F4A7C15u + 1;
+    world->now = 1000;
+    world->allocator =
+        (struct dnp3_allocator){.allocate = allocate, .release = release, .user = world};
+    world->pool = dnp3_pool_create(&world->allocator, 2 * STATIONS);
+    struct dnp3_master_config config = {
+        .allocator = &world->allocator, .pool = world->pool, .spread = 1};
+    world->master = dnp3_master_create(&config);
+    world->down.chunks = calloc(QUEUE_MAX, sizeof *world->down.chunks);
+    world->up.chunks = calloc(QUEUE_MAX, sizeof *world->up.chunks);
+    world->controls = calloc(CONTROLS_MAX, sizeof *world->controls);
+    for (size_t s = 0; s < STATIONS; s++)
+        create_station(world, s);
+    return world;
+}
+
+static void destroy(struct world *world)
+{
+    uint16_t buffers = 2 * STATIONS;
+    dnp3_master_free(world->master);
+    for (size_t s = 0; s < STATIONS; s++) {
+        dnp3_outstation_free(world->stations[s].outstation);
+        free(world->stations[s].held);
+    }
+    CHECK(world, dnp3_pool_available(world->pool) == buffers);
+    dnp3_pool_free(world->pool);
+    CHECK(world, world->live == 0);
+    for (size_t i = 0; i < world->control_count; i++)
+        CHECK(world, world->controls[i].done);
+    free(world->down.chunks);
+    free(world->up.chunks);
+    free(world->controls);
+    free(world);
+}
+
+static void settle(struct world *world)
+{
+    world->settling = true;
+    for (size_t s = 0; s < STATIONS; s++) {
+        world->stations[s].withholding = false;
+        dnp3_association_withhold(world->stations[s].association, false);
+    }
+    run_until(world, world->now + SETTLE_MS);
+    for (size_t s = 0; s < STATIONS; s++) {
+        struct station *station = &world->stations[s];
+        CHECK(world, station->safe_events == station->events);
+        CHECK(world, memcmp(station->said, station->safe, sizeof station->said) == 0);
+        CHECK(world,
+              dnp3_outstation_counters(station->outstation)->events_confirmed == station->events);
+        CHECK(world, dnp3_association_online(station->association));
+    }
+}
+
+static void run_weather(const struct weather *weather)
+{
+    const char *only = getenv("LOOPBACK_SEED");
+    const char *seeds = getenv("LOOPBACK_SEEDS");
+    uint64_t first = only ? strtoull(only, NULL, 10) : 1;
+    uint64_t count = only ? 1 : seeds ? strtoull(seeds, NULL, 10) : SEEDS;
+    uint64_t events = 0, duplicates = 0;
+    size_t outcomes[4] = {0};
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        struct world *world = create(weather, seed);
+        size_t allocated = world->allocated;
+        for (int step = 0; step < STEPS; step++) {
+            weather_turn(world);
+            pump(world);
+            run_until(world, world->now + draw(world, chance(world, 950) ? 300 : 10000));
+        }
+        settle(world);
+        CHECK(world, world->allocated == allocated);
+        for (size_t s = 0; s < STATIONS; s++) {
+            events += world->stations[s].events;
+            duplicates += world->stations[s].duplicates;
+        }
+        for (size_t i = 0; i < 4; i++)
+            outcomes[i] += world->outcomes[i];
+        destroy(world);
+    }
+    print_message("%s: %llu events, %llu again; controls: %zu done, %zu refused, %zu failed, "
+                  "%zu unknown\n",
+                  weather->name, (unsigned long long)events, (unsigned long long)duplicates,
+                  outcomes[0], outcomes[1], outcomes[2], outcomes[3]);
+}
+
+static void calm(void **state)
+{
+    (void)state;
+    run_weather(&(struct weather){.name = "calm", .command = 100});
+}
+
+static void late_host(void **state)
+{
+    (void)state;
+    run_weather(
+        &(struct weather){.name = "late host", .command = 100, .late = 900, .duplicates = true});
+}
+
+static void refusing_host(void **state)
+{
+    (void)state;
+    run_weather(&(struct weather){
+        .name = "refusing host", .command = 50, .refuse = 300, .withhold = 10, .duplicates = true});
+}
+
+static void cut_line(void **state)
+{
+    (void)state;
+    run_weather(&(struct weather){
+        .name = "cut line", .cut = 30, .command = 100, .late = 300, .duplicates = true});
+}
+
+static void stalling_line(void **state)
+{
+    (void)state;
+    run_weather(&(struct weather){
+        .name = "stalling line", .stall = 50, .command = 100, .late = 100, .duplicates = true});
+}
+
+static void restarts(void **state)
+{
+    (void)state;
+    run_weather(&(struct weather){
+        .name = "restarts", .restart = 30, .command = 50, .late = 500, .duplicates = true});
+}
+
+static void everything(void **state)
+{
+    (void)state;
+    run_weather(&(struct weather){.name = "everything",
+                                  .cut = 10,
+                                  .stall = 20,
+                                  .restart = 10,
+                                  .withhold = 5,
+                                  .command = 100,
+                                  .late = 400,
+                                  .refuse = 50,
+                                  .duplicates = true});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calm),          cmocka_unit_test(late_host),
+        cmocka_unit_test(refusing_host), cmocka_unit_test(cut_line),
+        cmocka_unit_test(stalling_line), cmocka_unit_test(restarts),
+        cmocka_unit_test(everything),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
