@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The report: the lines an engineer decides by are in it, word for word. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/check.h"
+#include "gateway/memory.h"
+
+static char *report(void)
+{
+    struct gw_config_errors errors = {0};
+    struct gw_config *config = NULL;
+    char *text = NULL;
+    size_t size = 0;
+    setenv("MQTT_HOST", "broker", 1);
+    assert_int_equal(gw_config_load("../mappings/gateway.json", &config, &errors), 0);
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    const struct gw_check_memory memory = {.per_outstation = 1024, .per_point = 64};
+    gw_check_print(out, config, &memory);
+    fclose(out);
+    gw_config_errors_free(&errors);
+    gw_config_free(config);
+    return text;
+}
+
+static void test_report(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "gateway north, from ../mappings/gateway.json, revision ",
+        "  broker      mqtt://broker:1883\n",
+        "  listens to  dnp3/north/+/set/#\n",
+        "outstation recloser-17 (Hilltop)\n",
+        "  connects    tcp://10.0.4.10:20000, master 1 to outstation 10\n",
+        "  startup     reads classes 1, 2, 3, 0; unsolicited classes 1, 2, 3; time sync lan\n",
+        "  polls       classes 1, 2, 3, every 10 s\n              class 0, every 3600 s\n",
+        "    analog_input             4  dnp3/north/recloser-17/point/current-a  raw * 0.1, "
+        "1 decimal  [A]\n",
+        "      open         CROB 0x81: pulse_on, trip, count 1, 100 ms on, 100 ms off; then "
+        "breaker is open within 5 s\n",
+        "      close        CROB 0x41: pulse_on, close, count 1, 100 ms on, 100 ms off; then "
+        "breaker is closed within 5 s\n",
+        "      TAKES A BARE VALUE, no id needed; not older than 10 s, at most 10 a minute\n",
+        "  connects    tcp://10.0.5.2:20000, then tcp://10.0.5.3:20000 (channel radio-east), "
+        "master 1 to outstation 11\n",
+        "      110 to 130 V, sent as int16 110 to 130; then tap-setpoint shows it within 5 s\n",
+        "    binary_input            16..31  under type and index\n",
+        "outstation unknown-4, disabled: not connected\n",
+        "  startup     reads class 0; leaves unsolicited as it is; time sync none; leaves "
+        "DEVICE_RESTART set\n",
+        "  controls    off: every command is refused as inhibited\n",
+        "    every point under its type and index\n",
+        "  sessions             4.0 KB  1024 octets each\n",
+        "  points               3.0 KB  48 mapped, 64 octets each; unmapped ones as they come\n",
+    };
+    char *text = report();
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        if (!strstr(text, lines[i]))
+            fail_msg("not in the report: %s", lines[i]);
+    }
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_report)};
+    gw_memory_adopt();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
