@@ -247,7 +247,7 @@ static void test_version_4(void **state)
     wait_for(f, &f->subscribed, 1);
     publish(f, 1);
     wait_for(f, &f->acked, 1);
-    fake_publish(&f->broker, "dnp3/a/b/set/c", NULL, 0, "open", 4, false);
+    fake_publish(&f->broker, "dnp3/a/b/set/c", "", 0, "open", 4, false);
     wait_for(f, &f->messages, 1);
     assert_string_equal(f->payload, "open");
     assert_int_equal(f->message.expiry_s, UINT32_MAX);
