@@ -298,6 +298,14 @@ static bool create_tables(struct gw_gateway *g)
     return g->lines && g->sessions && g->behaviours;
 }
 
+static void free_lines(struct gw_gateway *g)
+{
+    for (size_t i = 0; g->lines && i < g->config->channel_count; i++) {
+        gw_line_free(g->lines[i]);
+        g->lines[i] = NULL;
+    }
+}
+
 struct gw_gateway *gw_gateway_create(uv_loop_t *loop, const struct gw_config *config)
 {
     struct gw_gateway *g = gw_memory_allocate(GW_OWNER_SESSIONS, sizeof *g);
@@ -305,17 +313,21 @@ struct gw_gateway *gw_gateway_create(uv_loop_t *loop, const struct gw_config *co
         return NULL;
     g->config = config;
     g->since_ms = gw_clock_wall_ms();
+    uv_timer_init(loop, &g->flush);
+    uv_timer_init(loop, &g->tick);
+    g->flush.data = g->tick.data = g;
     bool made = create_tables(g) && create_behaviours(g) && create_shared(g, loop);
     for (size_t i = 0; made && i < config->outstation_count; i++)
         made = create_session(g, i);
     if (!made) {
         gw_log(GW_LOG_ERROR, "gateway", "not enough memory for this configuration");
+        free_lines(g);
+        uv_close((uv_handle_t *)&g->flush, NULL);
+        uv_close((uv_handle_t *)&g->tick, NULL);
+        uv_run(loop, UV_RUN_NOWAIT); /* what was closed goes */
         gw_gateway_free(g);
         return NULL;
     }
-    uv_timer_init(loop, &g->flush);
-    uv_timer_init(loop, &g->tick);
-    g->flush.data = g->tick.data = g;
     count_states(g);
     return g;
 }
@@ -348,18 +360,13 @@ void gw_gateway_stop(struct gw_gateway *g)
     if (gw_publisher_online(g->publisher))
         publish_status(g, "offline", "gateway_stopped");
     gw_publisher_stop(g->publisher, STOP_PATIENCE_MS, on_publisher_stopped);
-    for (size_t i = 0; i < g->config->channel_count; i++) {
-        gw_line_free(g->lines[i]);
-        g->lines[i] = NULL;
-    }
+    free_lines(g);
 }
 
 void gw_gateway_free(struct gw_gateway *g)
 {
     if (!g)
         return;
-    for (size_t i = 0; g->lines && i < g->config->channel_count; i++)
-        gw_line_free(g->lines[i]);
     for (size_t i = 0; g->sessions && i < g->config->outstation_count; i++)
         gw_session_free(g->sessions[i]);
     for (size_t i = 0; g->behaviours && i < g->config->profile_count; i++)

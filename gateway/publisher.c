@@ -44,8 +44,7 @@ static void on_look_back(uv_timer_t *timer)
 static void on_connected(void *user, const struct gw_mqtt_connection *connection)
 {
     struct gw_publisher *p = user;
-    gw_log(GW_LOG_INFO, "mqtt", "connected to %s, receive maximum %u", connection->endpoint,
-           connection->receive_maximum);
+    (void)connection; /* the connection has logged itself */
     p->online = true;
     p->callbacks.online(p->user);
     if (p->config->mqtt.republish == GW_REPUBLISH_ALWAYS)
