@@ -28,6 +28,7 @@ struct gw_publisher {
     uint32_t id_start;
     uint64_t id_count;
     bool online;
+    bool was_online;
     bool looking; /* for our own retained status */
     uint64_t stop_by_ms;
     void (*stopped)(void *user);
@@ -47,9 +48,11 @@ static void on_connected(void *user, const struct gw_mqtt_connection *connection
     (void)connection; /* the connection has logged itself */
     p->online = true;
     p->callbacks.online(p->user);
-    if (p->config->mqtt.republish == GW_REPUBLISH_ALWAYS)
+    if (p->config->mqtt.republish == GW_REPUBLISH_ALWAYS && p->was_online)
         p->callbacks.lost(p->user);
-    p->looking = p->config->mqtt.republish == GW_REPUBLISH_IF_LOST && !p->stopped;
+    /* On the first connection nothing of ours can be lost yet: every value is still to come. */
+    p->looking = p->config->mqtt.republish == GW_REPUBLISH_IF_LOST && p->was_online && !p->stopped;
+    p->was_online = true;
     if (p->looking)
         uv_timer_start(&p->timer, on_look_back, LOOK_BACK_MS, 0);
     gw_outbox_pump(p->outbox);

@@ -80,7 +80,8 @@ void session_update_withholding(struct gw_session *s)
 void gw_session_broker(struct gw_session *s, bool online)
 {
     if (online) {
-        s->status_due = s->meta_due = s->points_due = true;
+        session_flush_status(s); /* every status before anything else: retained ones are stale */
+        s->meta_due = s->points_due = true;
         session_due(s);
     }
     session_update_withholding(s);
