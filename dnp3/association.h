@@ -220,7 +220,7 @@ enum dnp3_command_reason {
     DNP3_REASON_CONNECTION_LOST,
     DNP3_REASON_EXPIRED,
     DNP3_REASON_OFFLINE,
-    DNP3_REASON_LINE_BUSY,      /* line_clear() said no */
+    DNP3_REASON_LINE_BUSY,      /* line_clear() said no for a second */
     DNP3_REASON_SELECT_EXPIRED, /* OPERATE could not leave within operate_within_ms */
     DNP3_REASON_NO_ACK          /* no answer was asked for */
 };

@@ -33,6 +33,10 @@ struct backoff {
     uint8_t failures;
 };
 
+/* How long a control waits for the peer to acknowledge what was written before it, and how often the
+ * host is asked: peers acknowledge within 40 to 200 ms where they have nothing to say. */
+enum { LINE_WAIT_MS = 1000, LINE_ASK_MS = 5 };
+
 enum owed_state { OWED_NONE, OWED_HELD, OWED_READY };
 
 /* A confirm that the outstation waits for. */
@@ -105,6 +109,7 @@ struct dnp3_association {
     uint32_t round_trip_ms;
     int64_t recorded_wall_ms; /* the host's clock when RECORD_CURRENT_TIME left */
     uint64_t select_answered_ms;
+    uint64_t line_wait_until_ms; /* a control waits for a clear line until then; 0 = none does */
     uint64_t heard_ms;
     uint64_t link_full_ask_ms; /* when link status is asked again while link_full */
     uint64_t keep_alive_from_ms;

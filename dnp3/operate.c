@@ -48,6 +48,7 @@ static void finish(struct dnp3_association *a, enum dnp3_command_outcome outcome
     a->commands = request->next;
     a->commands_queued--;
     a->follow_up = REQUEST_NONE;
+    a->line_wait_until_ms = 0;
     request->next = NULL;
     request->outcome = outcome;
     request->stage = stage;
@@ -112,6 +113,20 @@ static void send(struct dnp3_association *a, enum request_kind kind, enum dnp3_f
     a->sequence = (a->sequence + 1) & DNP3_APP_SEQUENCE;
 }
 
+/* Rule 15: before the first octet leaves the line holds none that could arrive late. Octets just
+ * written wait for the peer's acknowledgement, which may take a while by design of TCP, so the head
+ * of the queue waits too, and nothing else is sent meanwhile. */
+static bool line_clear(struct dnp3_association *a)
+{
+    if (!a->callbacks->line_clear || a->callbacks->line_clear(a->user)) {
+        a->line_wait_until_ms = 0;
+        return true;
+    }
+    if (!a->line_wait_until_ms)
+        a->line_wait_until_ms = association_now(a) + LINE_WAIT_MS;
+    return false;
+}
+
 /* The first request of the control at the head of the queue; those that may not leave any more end
  * here. A solicited confirm still owed is void once a control leaves (rules 1, 5). */
 bool operate_next(struct dnp3_association *a, struct dnp3_writer *out)
@@ -122,7 +137,9 @@ bool operate_next(struct dnp3_association *a, struct dnp3_writer *out)
             finish(a, DNP3_OUTCOME_REFUSED, DNP3_STAGE_QUEUED, DNP3_REASON_EXPIRED);
             continue;
         }
-        if (a->callbacks->line_clear && !a->callbacks->line_clear(a->user)) {
+        if (!line_clear(a)) {
+            if (association_now(a) < a->line_wait_until_ms)
+                return false;
             finish(a, DNP3_OUTCOME_REFUSED, DNP3_STAGE_QUEUED, DNP3_REASON_LINE_BUSY);
             continue;
         }

@@ -318,6 +318,8 @@ bool task_next(struct dnp3_association *a, struct dnp3_writer *out)
         return now >= a->link_full_ask_ms && ask_link_status(a);
     if (send_follow_up(a, out) || (a->commands && operate_next(a, out)))
         return true;
+    if (a->commands) /* it waits for a clear line (rule 15) */
+        return false;
     if (a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE)
         return false; /* rule 5 */
     if (a->link_check)
@@ -331,8 +333,11 @@ bool task_next(struct dnp3_association *a, struct dnp3_writer *out)
 
 uint64_t task_deadline(const struct dnp3_association *a)
 {
+    uint64_t ask = a->line_wait_until_ms ? association_now(a) + LINE_ASK_MS : DNP3_NEVER;
     if (a->out.kind != REQUEST_NONE)
-        return a->out.deadline_ms;
+        return a->out.deadline_ms < ask ? a->out.deadline_ms : ask;
+    if (a->line_wait_until_ms)
+        return ask;
     if (a->link_full)
         return a->link_full_ask_ms;
     if (a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE)

@@ -79,12 +79,12 @@ void session_update_withholding(struct gw_session *s)
 
 void gw_session_broker(struct gw_session *s, bool online)
 {
+    session_update_withholding(s);
     if (online) {
         session_flush_status(s); /* every status before anything else: retained ones are stale */
         s->meta_due = s->points_due = true;
         session_due(s);
     }
-    session_update_withholding(s);
     if (s->line)
         gw_line_pump(s->line);
 }

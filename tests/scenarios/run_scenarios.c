@@ -548,6 +548,7 @@ static void counter(struct run *run, char *text)
 static void line_state(struct run *run, char *text)
 {
     run->world.line_busy = is(text, "busy");
+    world_pump(&run->world); /* as when a socket becomes writable */
 }
 
 static void wall(struct run *run, char *text)

@@ -452,7 +452,8 @@ void world_advance(struct world *world, uint64_t until)
             world_record(world, RECORD_BROKEN, 0, "a deadline that stays in the past");
             return;
         }
-        if (world->tail == tail && !world->withholding)
+        bool asks_for_the_line = world->line_busy;
+        if (world->tail == tail && !world->withholding && !asks_for_the_line)
             world_record(world, RECORD_BROKEN, 0, "a deadline at which nothing happens");
     }
     if (until > world->now)
