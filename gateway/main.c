@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dnp3-mqtt: the command line, and the daemon's wiring: configuration, loop, gateway, signals. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <uv.h>
+
+#include "gateway/check.h"
+#include "gateway/config.h"
+#include "gateway/gateway.h"
+#include "gateway/log.h"
+#include "gateway/memory.h"
+
+enum { EXIT_FINE = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 3 };
+
+static const char usage[] =
+    "usage: dnp3-mqtt run   [-c gateway.json]   masters the outstations, publishes, operates\n"
+    "       dnp3-mqtt check [-c gateway.json]   says what run would do, or what is wrong\n"
+    "       dnp3-mqtt --version | --help\n"
+    "\n"
+    "exit status: 0 fine, 1 runtime, 2 usage, 3 configuration\n";
+
+/* Commands that the reference names and this version does not have yet. */
+static const char *const later[] = {"reload", "discover", "watch", "import",
+                                    "export", "clean",    "health"};
+
+struct daemon {
+    struct gw_gateway *gateway;
+    uv_signal_t interrupt;
+    uv_signal_t terminate;
+};
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct daemon *daemon = handle->data;
+    gw_log(GW_LOG_INFO, "gateway", "stopping on %s", number == SIGINT ? "SIGINT" : "SIGTERM");
+    uv_close((uv_handle_t *)&daemon->interrupt, NULL);
+    uv_close((uv_handle_t *)&daemon->terminate, NULL);
+    gw_gateway_stop(daemon->gateway);
+}
+
+/* Every outstation takes a descriptor: as many as the system allows. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            gw_log(GW_LOG_WARNING, "gateway", "descriptor limit not raised: %s", strerror(errno));
+    }
+}
+
+static int run(const struct gw_config *config)
+{
+    uv_loop_t loop;
+    struct daemon daemon = {0};
+    if (uv_loop_init(&loop) != 0)
+        return EXIT_RUNTIME;
+    gw_log_configure(config->log_level, config->log_format);
+    raise_descriptor_limit();
+    signal(SIGPIPE, SIG_IGN);
+    daemon.gateway = gw_gateway_create(&loop, config);
+    if (!daemon.gateway) {
+        uv_loop_close(&loop);
+        return EXIT_RUNTIME;
+    }
+    uv_signal_init(&loop, &daemon.interrupt);
+    uv_signal_init(&loop, &daemon.terminate);
+    daemon.interrupt.data = daemon.terminate.data = &daemon;
+    uv_signal_start(&daemon.interrupt, on_signal, SIGINT);
+    uv_signal_start(&daemon.terminate, on_signal, SIGTERM);
+    gw_log(GW_LOG_INFO, "gateway", "%s %s: %zu outstations on %zu channels", config->gateway,
+           GW_VERSION, config->outstation_count, config->channel_count);
+    gw_gateway_start(daemon.gateway);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    gw_gateway_free(daemon.gateway);
+    uv_loop_close(&loop);
+    return EXIT_FINE;
+}
+
+static int check(const struct gw_config *config)
+{
+    struct gw_check_memory memory;
+    gw_gateway_memory(config, &memory);
+    gw_check_print(stdout, config, &memory);
+    return EXIT_FINE;
+}
+
+static int with_config(const char *path, int (*command)(const struct gw_config *config))
+{
+    struct gw_config_errors errors = {0};
+    struct gw_config *config = NULL;
+    int error = gw_config_load(path, &config, &errors);
+    gw_config_errors_print(&errors, stderr);
+    gw_config_errors_free(&errors);
+    if (error)
+        return EXIT_CONFIGURATION;
+    int status = command(config);
+    gw_config_free(config);
+    return status;
+}
+
+static int misuse(const char *word, const char *trouble)
+{
+    if (word)
+        fprintf(stderr, "dnp3-mqtt: \"%s\": %s\n", word, trouble);
+    fputs(usage, stderr);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = "gateway.json";
+    const char *command = argc > 1 ? argv[1] : NULL;
+    gw_memory_adopt();
+    if (!command)
+        return misuse(NULL, NULL);
+    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0)
+        return fputs(usage, stdout), EXIT_FINE;
+    if (strcmp(command, "--version") == 0)
+        return puts("dnp3-mqtt " GW_VERSION), EXIT_FINE;
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(command, later[i]) == 0)
+            return misuse(command, "not built yet in this version");
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "-c") != 0 || i + 1 == argc)
+            return misuse(argv[i], "unknown argument");
+        path = argv[++i];
+    }
+    if (strcmp(command, "run") == 0)
+        return with_config(path, run);
+    if (strcmp(command, "check") == 0)
+        return with_config(path, check);
+    return misuse(command, "unknown command");
+}
