@@ -198,15 +198,28 @@ static inline void say_header(struct text *text, const struct dnp3_object_header
     say(text, "\n");
 }
 
-/* Objects follow the header in writes, controls and answers; other requests only name points. */
+/* Objects follow the header in writes, controls, authentication and answers, and wherever a size is
+ * before each; other requests only name points. */
 static inline bool carries_objects(uint8_t function, const struct dnp3_object_header *header)
 {
-    bool freeze_at =
-        function == DNP3_FUNCTION_FREEZE_AT_TIME || function == DNP3_FUNCTION_FREEZE_AT_TIME_NR;
-    return function >= DNP3_FUNCTION_RESPONSE || function == DNP3_FUNCTION_WRITE ||
-           (function >= DNP3_FUNCTION_SELECT && function <= DNP3_FUNCTION_DIRECT_OPERATE_NR) ||
-           (freeze_at && header->group == 50) ||
-           (function >= DNP3_FUNCTION_OPEN_FILE && function <= DNP3_FUNCTION_ABORT_FILE);
+    switch (function) {
+    case DNP3_FUNCTION_WRITE:
+    case DNP3_FUNCTION_SELECT:
+    case DNP3_FUNCTION_OPERATE:
+    case DNP3_FUNCTION_DIRECT_OPERATE:
+    case DNP3_FUNCTION_DIRECT_OPERATE_NR:
+    case DNP3_FUNCTION_AUTHENTICATE_REQ:
+    case DNP3_FUNCTION_AUTH_REQ_NO_ACK:
+    case DNP3_FUNCTION_RESPONSE:
+    case DNP3_FUNCTION_UNSOLICITED_RESPONSE:
+    case DNP3_FUNCTION_AUTHENTICATE_RESP:
+        return true;
+    case DNP3_FUNCTION_FREEZE_AT_TIME:
+    case DNP3_FUNCTION_FREEZE_AT_TIME_NR:
+        return header->group == 50;
+    default:
+        return header->sized;
+    }
 }
 
 static inline void say_commands(struct text *text, struct dnp3_items *items, struct dnp3_reader *in)
