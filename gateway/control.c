@@ -467,3 +467,13 @@ void gw_controls_tick(struct gw_controls *controls, uint64_t now_ms)
         conclude(job, NULL);
     }
 }
+
+void gw_controls_stop(struct gw_controls *controls)
+{
+    struct control_job *next;
+    for (struct control_job *job = controls->active; job; job = next) {
+        next = job->next;
+        if (job->state == CONTROL_JOB_WAITING)
+            conclude(job, "the gateway stops: the feedback was not waited for");
+    }
+}

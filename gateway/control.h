@@ -37,6 +37,8 @@ struct gw_controls_host {
  * jansson needs while it reads a payload. */
 struct gw_controls *gw_controls_create(const struct gw_config *config,
                                        const struct gw_controls_host *host, void *user);
+/* Ends every wait for feedback: those results go out now. */
+void gw_controls_stop(struct gw_controls *controls);
 /* After every request has ended (the sessions are gone). NULL is legal. */
 void gw_controls_free(struct gw_controls *controls);
 
