@@ -127,11 +127,12 @@ static struct reply reply_to_message(const struct gw_controls *controls,
                                      const struct control_incoming *in)
 {
     bool usable = !control_response_problem(controls, in);
+    bool bounded = in->mqtt->correlation_len <= GW_CONTROL_REPLY_MAX;
     return (struct reply){.outstation = in->outstation,
                           .control = in->name,
                           .response_topic = usable ? in->mqtt->response_topic : NULL,
-                          .correlation = in->mqtt->correlation,
-                          .correlation_length = in->mqtt->correlation_len};
+                          .correlation = bounded ? in->mqtt->correlation : NULL,
+                          .correlation_length = bounded ? in->mqtt->correlation_len : 0};
 }
 
 static void refuse(struct gw_controls *controls, const struct control_incoming *in,

@@ -464,6 +464,7 @@ static void test_correlation_data_serves_as_id_and_comes_back(void **state)
     bench.published = 0;
     send_message(&message);
     expect_refusal("malformed");
+    assert_int_equal(bench.correlation_length, 0);
     message.correlation_len = 65;
     message.payload = "off";
     message.payload_len = 3;
