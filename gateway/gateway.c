@@ -357,6 +357,7 @@ void gw_gateway_stop(struct gw_gateway *g)
     uv_timer_stop(&g->tick);
     for (size_t i = 0; i < g->config->outstation_count; i++)
         gw_session_stop(g->sessions[i]);
+    gw_controls_stop(g->controls);
     if (gw_publisher_online(g->publisher))
         publish_status(g, "offline", "gateway_stopped");
     gw_publisher_stop(g->publisher, STOP_PATIENCE_MS, on_publisher_stopped);

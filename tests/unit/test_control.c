@@ -1,110 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "dnp3/error.h"
-#include "gateway/log.h"
-#include "gateway/memory.h"
-#include "tests/lib/control_bench.h"
-
-#define NO_SWITCH "/nonexistent/no-controls"
-#define WALL      "1763719200000" /* what the bench starts with */
-
-static struct gw_config *config;
-static struct control_bench bench;
-
-static int load(void **state)
-{
-    (void)state;
-    gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
-    config = bench_config();
-    return config ? 0 : -1;
-}
-
-static int unload(void **state)
-{
-    (void)state;
-    gw_config_free(config);
-    return 0;
-}
-
-static int start(void **state)
-{
-    (void)state;
-    bench_start(&bench, config, NO_SWITCH);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    gw_controls_free(bench.controls);
-    return gw_memory_used(GW_OWNER_CONTROLS) == 0 ? 0 : -1;
-}
-
-static struct gw_mqtt_message message_of(const char *topic, const char *payload)
-{
-    return (struct gw_mqtt_message){.topic = topic,
-                                    .topic_len = strlen(topic),
-                                    .payload = payload,
-                                    .payload_len = strlen(payload),
-                                    .expiry_s = UINT32_MAX,
-                                    .qos = 1};
-}
-
-static void send_message(const struct gw_mqtt_message *message)
-{
-    assert_true(gw_controls_message(bench.controls, message));
-}
-
-static void command(const char *control, const char *payload)
-{
-    char topic[128];
-    snprintf(topic, sizeof topic, "dnp3/north/r17/set/%s", control);
-    const struct gw_mqtt_message message = message_of(topic, payload);
-    send_message(&message);
-}
-
-static void expect_text(const char *text)
-{
-    if (!strstr(bench.payload, text))
-        fail_msg("%s does not hold %s", bench.payload, text);
-}
-
-/* One more result with this end came, and nothing was sent. */
-static void expect_refusal(const char *reason)
-{
-    char text[80];
-    snprintf(text, sizeof text, "\"outcome\":\"refused\",\"reason\":\"%s\",\"stage\":null,",
-             reason);
-    assert_int_equal(bench.published, 1);
-    expect_text(text);
-    expect_text("\"status\":null,\"may_have_operated\":false,\"feedback\":null,\"repeated\":false");
-    bench.published = 0;
-}
-
-static void expect_nothing_sent(void)
-{
-    assert_int_equal(bench.operated, 0);
-    assert_null(bench.request);
-}
-
-static void finish_done(void)
-{
-    bench_finish(&bench, DNP3_OUTCOME_DONE, DNP3_STAGE_OPERATE, DNP3_REASON_OK, 0);
-}
-
-static void move(const char *name, double value)
-{
-    const struct gw_outstation_config *outstation = &config->outstations[0];
-    for (size_t i = 0; i < outstation->mapping->point_count; i++)
-        if (strcmp(outstation->mapping->points[i].name, name) == 0)
-            gw_controls_point(bench.controls, outstation, &outstation->mapping->points[i], value);
-}
+#include "tests/unit/control_steps.h"
 
 static void test_results_are_the_reference_lines(void **state)
 {
@@ -585,118 +481,6 @@ static void test_one_command_a_control_at_a_time(void **state)
     finish_done();
 }
 
-static void test_feedback_comes_late(void **state)
-{
-    (void)state;
-    command("breaker", "close");
-    move("breaker", 1);
-    finish_done();
-    assert_int_equal(bench.published, 0);
-    assert_int_equal(bench.polled, 1);
-    assert_int_equal(gw_controls_deadline(bench.controls), 5000 + 5000);
-    move("breaker", 0);
-    move("level", 2);
-    bench_pass(&bench, 700);
-    assert_int_equal(bench.published, 0);
-    move("breaker", 2);
-    assert_int_equal(bench.published, 1);
-    expect_text("\"feedback\":\"reached\",\"repeated\":false,\"time\":1763719200700,"
-                "\"duration_ms\":700}");
-    assert_true(gw_controls_deadline(bench.controls) == UINT64_MAX);
-}
-
-static void test_feedback_comes_before_the_answer(void **state)
-{
-    (void)state;
-    command("breaker", "close");
-    move("breaker", 2);
-    finish_done();
-    assert_int_equal(bench.published, 1);
-    expect_text("\"feedback\":\"reached\"");
-    bench_pass(&bench, 10);
-    command("breaker", "open");
-    move("breaker", 1);
-    move("breaker", 2); /* it fell back: what counts is what it is */
-    finish_done();
-    assert_int_equal(bench.published, 1);
-    bench_pass(&bench, 5000);
-    expect_text("\"feedback\":\"not_reached\"");
-}
-
-static void test_feedback_does_not_come(void **state)
-{
-    (void)state;
-    command("breaker", "{\"value\":\"close\",\"id\":\"1\"}");
-    finish_done();
-    bench_pass(&bench, 4999);
-    assert_int_equal(bench.published, 0);
-    command("breaker", "{\"value\":\"close\",\"id\":\"1\"}"); /* still under way */
-    assert_int_equal(bench.published, 0);
-    bench_pass(&bench, 1);
-    assert_int_equal(bench.published, 1);
-    expect_text("\"outcome\":\"done\"");
-    expect_text("\"feedback\":\"not_reached\"");
-    move("breaker", 2);
-    bench_pass(&bench, 10000);
-    assert_int_equal(bench.published, 1);
-    command("breaker", "{\"value\":\"close\",\"id\":\"1\"}");
-    expect_text("\"feedback\":\"not_reached\",\"repeated\":true");
-    assert_int_equal(bench.operated, 1);
-}
-
-static void test_feedback_of_failures_is_not_waited_for(void **state)
-{
-    (void)state;
-    command("breaker", "close");
-    bench_finish(&bench, DNP3_OUTCOME_UNKNOWN, DNP3_STAGE_OPERATE, DNP3_REASON_NO_ANSWER, 127);
-    assert_int_equal(bench.published, 1);
-    expect_text("\"feedback\":null");
-}
-
-static void test_feedback_of_analogs_is_near_the_value(void **state)
-{
-    (void)state;
-    command("level", "12.34"); /* 123 raw, 12.3 */
-    assert_true(bench.request->commands[0].value == 123);
-    finish_done();
-    move("level", 12.2);
-    assert_int_equal(bench.published, 0);
-    move("level", 123 * 0.1);
-    assert_int_equal(bench.published, 1);
-    expect_text("\"value\":12.34,");
-    expect_text("\"feedback\":\"reached\"");
-}
-
-static void test_a_newer_command_ends_the_wait_for_feedback(void **state)
-{
-    (void)state;
-    command("breaker", "close");
-    finish_done();
-    command("breaker", "open");
-    assert_int_equal(bench.operated, 2);
-    assert_int_equal(bench.published, 1);
-    expect_text("\"value\":\"close\",\"outcome\":\"done\"");
-    expect_text("\"feedback\":null");
-    finish_done();
-    move("breaker", 1);
-    assert_int_equal(bench.published, 2);
-    expect_text("\"value\":\"open\",\"outcome\":\"done\"");
-    expect_text("\"feedback\":\"reached\"");
-}
-
-static void test_stop_publishes_what_waits(void **state)
-{
-    (void)state;
-    command("breaker", "close");
-    gw_controls_stop(bench.controls);
-    assert_int_equal(bench.published, 0);
-    finish_done();
-    gw_controls_stop(bench.controls);
-    assert_int_equal(bench.published, 1);
-    expect_text("\"outcome\":\"done\"");
-    expect_text("\"feedback\":null");
-}
-
 static void test_nothing_is_allocated_for_a_bare_value(void **state)
 {
     (void)state;
@@ -707,8 +491,6 @@ static void test_nothing_is_allocated_for_a_bare_value(void **state)
     assert_int_equal(bench.published, 1);
     assert_int_equal(gw_memory_calls(), calls);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
 {
@@ -732,13 +514,6 @@ int main(void)
         TEST(test_rate),
         TEST(test_large_rates_hold_over_less_than_a_minute),
         TEST(test_one_command_a_control_at_a_time),
-        TEST(test_feedback_comes_late),
-        TEST(test_feedback_comes_before_the_answer),
-        TEST(test_feedback_does_not_come),
-        TEST(test_feedback_of_failures_is_not_waited_for),
-        TEST(test_feedback_of_analogs_is_near_the_value),
-        TEST(test_a_newer_command_ends_the_wait_for_feedback),
-        TEST(test_stop_publishes_what_waits),
         TEST(test_nothing_is_allocated_for_a_bare_value),
     };
     return cmocka_run_group_tests_name("control", tests, load, unload);
