@@ -3,6 +3,8 @@
  * times, each in a loop of its own over a fixed stride. So a variation is any combination of
  * columns without code of its own, the loops hold no branch, and how many objects are there is
  * found once a batch. */
+#include <assert.h>
+
 #include "dnp3/objects.h"
 
 #include "dnp3/error.h"
@@ -70,6 +72,7 @@ static double load_f64(const uint8_t *at)
 #define EACH(batch, statement)                                                                     \
     do {                                                                                           \
         const uint8_t *p = (batch).at;                                                             \
+        assert(p != NULL);                                                                         \
         struct dnp3_point *point = (batch).points;                                                 \
         struct dnp3_point *end = point + (batch).count;                                            \
         for (; point < end; point++, p += (batch).stride)                                          \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles: what they extend, what outstations override, and sharing those that come out alike. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,6 +81,7 @@ static struct gw_profile *resolve(struct gw_loader *loader, size_t number)
     const struct gw_profile *base = base_of(loader, source, gw_source_path(source, &path));
     struct gw_profile *profile = gw_arena_allocate(loader->arena, sizeof *profile);
     if (profile) {
+        assert(loader->all_profiles && loader->all_profiles[0]); /* the built-in one */
         *profile = base ? *base : *loader->all_profiles[0];
         profile->name = gw_arena_string(loader->arena, source->key);
         gw_keys_check(&reader, tables, 2, source->object, &path.element);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiling the topic templates, and refusing two things on one topic. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -210,6 +211,7 @@ static void collision(const struct landing *l, const struct landed *first,
     struct gw_loader *loader = l->loader;
     const struct gw_source *source = loader->outstation_of[second->outstation - 1];
     struct gw_source_path path;
+    assert(source);
     char one[400];
     char other[400];
     char place[300] = "";

@@ -57,7 +57,7 @@ static size_t record_size(const struct gw_mqtt_message *message, size_t response
 
 static uint8_t *append(uint8_t *to, const void *from, size_t length)
 {
-    if (length)
+    if (from && length)
         memcpy(to, from, length);
     return to + length;
 }

@@ -460,7 +460,7 @@ static struct gw_mapping *compile(struct gw_mapping_compiler *c)
     gw_keys_check(&c->reader, tables, 1, root, NULL);
     struct gw_json_path device_path = {.key = "device"};
     const json_t *device = json_object_get(root, "device");
-    const char *problem = device ? NULL : "";
+    const char *problem = NULL;
     if (device && !json_is_string(device))
         gw_keys_expected(&c->reader, &device_path, "text in double quotes");
     else if (device && (problem = gw_name_problem(json_string_value(device), false)))
