@@ -1,156 +1,431 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole master against an outstation that says anything: each input is a script of steps, one
- * octet what to do, one octet how much. Fragments get good frames around them, so that the fuzzer
- * need not find CRCs. Held: callbacks come in order, tokens are asked about once, what is written
- * is whole frames, and time always gets on. */
+/* A master with two associations against arbitrary outstations and hosts: the input is a script of
+ * octets, answers, controls and time. Nothing unsafe is confirmed, no control leaves twice or
+ * against its result, time goes on, and everything comes back. */
+#include <string.h>
+
 #include "dnp3/master.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { MASTER = 1, OUTSTATION = 10, FROM_OUTSTATION = 0x44, TICKS_MAX = 64, TAKES_MAX = 64 };
+enum { SIDES = 2, CONTROLS = 64, BUFFERS = 2, TAKES_MAX = 200 };
 
-struct host {
-    struct dnp3_association *association;
-    bool inside; /* a fragment */
-    uint32_t held;
-    uint8_t answers;
+/* A fragment's confirm, by kind: the newest only. */
+struct promise {
+    uint32_t token;
+    bool wanted;
+    bool safe;
 };
+
+struct side {
+    struct dnp3_association *association;
+    struct dnp3_association_config config;
+    struct dnp3_poll polls[2];
+    enum dnp3_verdict verdict;
+    struct promise promises[2]; /* solicited, unsolicited */
+    bool withholding;
+    bool inside;                        /* a fragment */
+    uint8_t request[DNP3_FRAGMENT_MAX]; /* the last one */
+    size_t request_length;
+    struct dnp3_transport up;
+    struct dnp3_transport down;
+};
+
+struct control {
+    struct dnp3_command command;
+    struct dnp3_command_request request;
+    unsigned selected;
+    unsigned operated;
+    unsigned results;
+};
+
+struct world {
+    const uint8_t *at;
+    const uint8_t *end;
+    uint64_t now;
+    size_t live;
+    struct dnp3_pool *pool;
+    struct dnp3_master *master;
+    struct dnp3_link_parser parser;
+    struct side sides[SIDES];
+    struct control controls[CONTROLS];
+    size_t control_count;
+    bool connected;
+};
+
+static uint8_t next(struct world *world)
+{
+    return world->at < world->end ? *world->at++ : 0;
+}
+
+static void *allocate(void *user, enum dnp3_owner owner, size_t size)
+{
+    (void)owner;
+    ((struct world *)user)->live++;
+    return calloc(1, size);
+}
+
+static void release(void *user, enum dnp3_owner owner, void *memory)
+{
+    (void)owner;
+    ((struct world *)user)->live--;
+    free(memory);
+}
 
 static void on_fragment(void *user, const struct dnp3_fragment *fragment)
 {
-    struct host *host = user;
-    require(!host->inside && fragment->function >= DNP3_FUNCTION_RESPONSE);
-    host->inside = true;
+    struct side *side = user;
+    require(!side->inside && fragment->function >= DNP3_FUNCTION_RESPONSE);
+    side->inside = true;
 }
 
 static void on_points(void *user, const struct dnp3_object_header *header,
                       const struct dnp3_point *points, size_t count)
 {
-    struct host *host = user;
-    require(host->inside && header->row != NULL && points != NULL);
-    require(count > 0 && count <= DNP3_POINTS_BATCH);
+    double sum = 0;
+    require(((struct side *)user)->inside);
+    require(header->row && count && count <= DNP3_POINTS_BATCH);
+    for (size_t i = 0; i < count; i++)
+        if (header->row->type == DNP3_POINT_OCTET_STRING)
+            for (size_t n = 0; n < points[i].length; n++)
+                sum += points[i].octets[n];
+        else
+            sum += points[i].number;
+    require(sum == sum || sum != 0); /* NaN is a value too */
 }
 
-static enum dnp3_verdict on_end(void *user, const struct dnp3_fragment *fragment)
+static void on_problem(void *user, const struct dnp3_object_header *header, int error,
+                       const uint8_t *octets, size_t length)
 {
-    struct host *host = user;
-    require(host->inside);
-    host->inside = false;
-    host->answers = (uint8_t)(host->answers * 5 + 1);
-    enum dnp3_verdict verdict = (enum dnp3_verdict)(host->answers / 16 % 3);
-    if (fragment->token != 0 && verdict == DNP3_CONFIRM_HOLD)
-        host->held = fragment->token;
-    return verdict;
+    unsigned sum = 0;
+    (void)user;
+    (void)header;
+    require(error < 0);
+    for (size_t i = 0; i < length; i++)
+        sum += octets[i];
+    require(sum <= 255 * length);
+}
+
+static enum dnp3_verdict on_fragment_end(void *user, const struct dnp3_fragment *fragment)
+{
+    struct side *side = user;
+    struct promise *promise = &side->promises[fragment->unsolicited];
+    require(side->inside && (!fragment->token || fragment->confirm_wanted));
+    side->inside = false;
+    *promise = (struct promise){.token = fragment->token,
+                                .wanted = fragment->confirm_wanted,
+                                .safe = !fragment->token || side->verdict == DNP3_CONFIRM_NOW};
+    return side->verdict;
 }
 
 static void on_voided(void *user, uint32_t token)
 {
-    struct host *host = user;
-    require(token != 0);
-    if (host->held == token)
-        host->held = 0;
-}
-
-static int64_t wall_clock(void *user)
-{
     (void)user;
-    return INT64_C(1763719200000);
+    require(token);
 }
 
-/* Everything that is to be written must be whole frames of our own. */
-static void drain(struct dnp3_master *master, uint64_t now)
+static int64_t on_wall_clock(void *user)
 {
+    return ((struct side *)user)->withholding ? -1 : 1700000000000;
+}
+
+static const struct dnp3_association_callbacks callbacks = {.fragment = on_fragment,
+                                                            .points = on_points,
+                                                            .problem = on_problem,
+                                                            .fragment_end = on_fragment_end,
+                                                            .voided = on_voided,
+                                                            .wall_clock = on_wall_clock};
+
+static void on_done(struct dnp3_command_request *request)
+{
+    struct control *control = request->user;
+    control->results++;
+    require(control->results == 1);
+    if (request->outcome == DNP3_OUTCOME_REFUSED || request->stage != DNP3_STAGE_OPERATE)
+        require(control->operated == 0);
+    if (request->outcome == DNP3_OUTCOME_DONE || request->outcome == DNP3_OUTCOME_UNKNOWN)
+        require(control->operated == (request->mode != DNP3_DIRECT_OPERATE_NO_ACK));
+}
+
+static void sent_control(struct world *world, const uint8_t *octets, size_t length)
+{
+    require(length == 2 + 5 + 11);
+    struct control *control = &world->controls[octets[6]];
+    require(octets[6] < world->control_count && !control->results);
+    if (octets[1] == DNP3_FUNCTION_SELECT)
+        require(++control->selected == 1);
+    else
+        require(++control->operated == 1);
+}
+
+static void sent(struct world *world, struct side *side, struct dnp3_reader fragment)
+{
+    size_t length = dnp3_reader_left(&fragment);
+    const uint8_t *octets = fragment.at;
+    require(length >= 2);
+    if (octets[1] == DNP3_FUNCTION_CONFIRM) {
+        bool unsolicited = octets[0] & DNP3_APP_UNS;
+        struct promise *promise = &side->promises[unsolicited];
+        bool control = side->request_length && side->request[1] >= DNP3_FUNCTION_SELECT &&
+                       side->request[1] <= DNP3_FUNCTION_DIRECT_OPERATE;
+        require(length == 2 && (control || (promise->wanted && promise->safe)));
+        return;
+    }
+    memcpy(side->request, octets, length);
+    side->request_length = length;
+    if (octets[1] >= DNP3_FUNCTION_SELECT && octets[1] <= DNP3_FUNCTION_DIRECT_OPERATE)
+        sent_control(world, octets, length);
+}
+
+static void pump(struct world *world)
+{
+    uint8_t copy[DNP3_WIRE_MAX];
+    uint8_t data[DNP3_LINK_DATA_MAX];
     const uint8_t *octets;
     size_t length;
-    for (int i = 0; (length = dnp3_master_take(master, &octets, now)) > 0; i++) {
-        uint8_t data[DNP3_LINK_DATA_MAX];
-        struct dnp3_link_parser parser;
+    int takes = 0;
+    while ((length = dnp3_master_take(world->master, &octets, world->now)) > 0) {
+        require(++takes < TAKES_MAX && world->connected);
+        memcpy(copy, octets, length);
+        struct dnp3_reader in = dnp3_reader_of(copy, length);
         struct dnp3_link_frame frame;
-        struct dnp3_reader in = dnp3_reader_of(octets, length);
-        require(length <= DNP3_WIRE_MAX && i < TAKES_MAX);
-        dnp3_link_parser_init(&parser);
-        while (dnp3_link_parser_next(&parser, &in, data, &frame))
-            require(frame.source == MASTER && frame.destination == OUTSTATION);
-        require(parser.counters.frames > 0 && parser.counters.resyncs == 0 && parser.held == 0);
+        while (dnp3_link_parser_next(&world->parser, &in, data, &frame)) {
+            struct side *side = &world->sides[frame.destination - 10];
+            struct dnp3_reader fragment;
+            if (frame.length && dnp3_transport_receive(&side->down, world->pool, frame.source,
+                                                       frame.data, frame.length, &fragment)) {
+                sent(world, side, fragment);
+                dnp3_transport_release(&side->down, world->pool);
+            }
+        }
     }
+    require(world->parser.counters.crc_errors == 0 && world->parser.counters.resyncs == 0);
 }
 
-static void feed_fragment(struct dnp3_master *master, struct dnp3_transport *transport,
-                          const uint8_t *data, size_t length, uint64_t now)
+static void say(struct world *world, size_t which, const uint8_t *fragment, size_t length)
 {
     uint8_t wire[DNP3_WIRE_MAX];
-    struct dnp3_writer out = dnp3_writer_of(wire, sizeof(wire));
-    dnp3_transport_write(transport, &out, FROM_OUTSTATION, MASTER, OUTSTATION, data, length);
-    dnp3_master_feed(master, wire, dnp3_writer_length(&out), now);
+    struct side *side = &world->sides[which];
+    struct dnp3_writer out = dnp3_writer_of(wire, sizeof wire);
+    dnp3_transport_write(&side->up, &out, 0x44, 1, (uint16_t)(10 + which), fragment, length);
+    dnp3_master_feed(world->master, wire, dnp3_writer_length(&out), world->now);
 }
 
-static uint64_t pass_time(struct dnp3_master *master, uint64_t now, uint64_t until)
+/* A fragment whose sequence fits where the input says so. */
+static void say_fragment(struct world *world, size_t which)
 {
-    for (int i = 0; i < TICKS_MAX; i++) {
-        uint64_t deadline = dnp3_master_deadline(master);
-        if (deadline > until)
-            break;
-        now = deadline > now ? deadline : now;
-        dnp3_master_tick(master, now);
-        drain(master, now);
+    uint8_t fragment[1024];
+    size_t length = (size_t)next(world) * 4 % sizeof fragment;
+    bool fits = next(world) & 1;
+    for (size_t i = 0; i < length; i++)
+        fragment[i] = world->at < world->end ? *world->at++ : (uint8_t)i;
+    if (fits && length > 4) {
+        fragment[1] = fragment[1] & 1 ? DNP3_FUNCTION_RESPONSE : DNP3_FUNCTION_UNSOLICITED_RESPONSE;
+        if (fragment[1] == DNP3_FUNCTION_RESPONSE)
+            fragment[0] = (uint8_t)((fragment[0] & 0xE0) | (world->sides[which].request[0] & 0x0F));
+        else
+            fragment[0] |= 0xD0;
     }
-    return until;
+    say(world, which, fragment, length);
 }
 
-static void run(struct dnp3_master *master, struct host *host, const uint8_t *data, size_t size)
+/* The last request's echo, good or a little wrong. */
+static void say_echo(struct world *world, size_t which)
 {
-    struct dnp3_transport transport;
-    uint64_t now = 1000;
-    dnp3_transport_init(&transport, DNP3_POOL_BUFFER);
-    dnp3_master_connected(master, now);
-    drain(master, now);
-    while (size >= 2) {
-        uint8_t step = data[0];
-        size_t length = data[1] < size - 2 ? data[1] : size - 2;
-        data += 2;
-        size -= 2;
-        if (step < 0xA0) {
-            feed_fragment(master, &transport, data, length, now);
-            data += length;
-            size -= length;
-        } else if (step < 0xC0) {
-            dnp3_master_feed(master, data, length, now);
-            data += length;
-            size -= length;
-        } else if (step < 0xE0) {
-            now = pass_time(master, now, now + length * 100);
-        } else if (step < 0xF0 && host->held != 0) {
-            uint32_t token = host->held;
-            host->held = 0;
-            dnp3_association_confirm(host->association, token);
-        } else if (step < 0xF8) {
-            dnp3_association_withhold(host->association, step & 1);
-        } else {
-            dnp3_master_disconnected(master, now);
-            dnp3_master_connected(master, now);
-        }
-        drain(master, now);
+    uint8_t fragment[DNP3_FRAGMENT_MAX + 2];
+    struct side *side = &world->sides[which];
+    uint8_t wrong = next(world);
+    if (side->request_length < 2)
+        return;
+    size_t length = side->request_length + 2;
+    fragment[0] = side->request[0];
+    fragment[1] = DNP3_FUNCTION_RESPONSE;
+    fragment[2] = 0;
+    fragment[3] = 0;
+    memcpy(fragment + 4, side->request + 2, length - 4);
+    if (wrong & 0x80)
+        fragment[wrong % length] ^= (uint8_t)(1u << (wrong & 7));
+    if (wrong & 0x40)
+        length -= wrong % length;
+    say(world, which, fragment, length);
+}
+
+static void send_control(struct world *world, size_t which)
+{
+    if (world->control_count == CONTROLS)
+        return;
+    struct control *control = &world->controls[world->control_count];
+    uint8_t mode = next(world);
+    control->command = (struct dnp3_command){.index = (uint32_t)world->control_count,
+                                             .code = 0x41,
+                                             .count = 1,
+                                             .on_ms = 100,
+                                             .off_ms = 100};
+    control->request = (struct dnp3_command_request){
+        .mode = (enum dnp3_command_mode)(mode % 3),
+        .commands = &control->command,
+        .count = 1,
+        .expires_ms = mode & 0x80 ? world->now + next(world) * 16u : 0,
+        .done = on_done,
+        .user = control};
+    if (dnp3_association_command(world->sides[which].association, &control->request) == 0)
+        world->control_count++;
+}
+
+static void answer(struct world *world, struct side *side, bool safe)
+{
+    uint8_t which = next(world);
+    struct promise *promise = &side->promises[which & 1];
+    uint32_t token = which & 0x80 ? next(world) : promise->token;
+    for (size_t i = 0; i < 2; i++)
+        if (safe && side->promises[i].token == token)
+            side->promises[i].safe = true;
+    if (safe)
+        dnp3_association_confirm(side->association, token);
+    else
+        dnp3_association_refuse(side->association, token);
+}
+
+static void time_goes_by(struct world *world)
+{
+    uint8_t how = next(world);
+    uint64_t deadline = dnp3_master_deadline(world->master);
+    if (how & 0x80 && deadline != DNP3_NEVER)
+        world->now = deadline > world->now ? deadline : world->now;
+    else
+        world->now += (uint64_t)(how & 0x7F) * 16;
+    dnp3_master_tick(world->master, world->now);
+    pump(world);
+    require(dnp3_master_deadline(world->master) > world->now);
+}
+
+static void connection(struct world *world)
+{
+    world->connected = !world->connected;
+    if (world->connected) {
+        dnp3_master_connected(world->master, world->now);
+        return;
+    }
+    dnp3_master_disconnected(world->master, world->now);
+    for (size_t i = 0; i < SIDES; i++) {
+        memset(world->sides[i].promises, 0, sizeof world->sides[i].promises);
+        dnp3_transport_reset(&world->sides[i].down, world->pool);
+    }
+    require(dnp3_pool_available(world->pool) == BUFFERS);
+    require(dnp3_master_deadline(world->master) == DNP3_NEVER);
+}
+
+static void raw(struct world *world, size_t which, bool framed)
+{
+    uint8_t wire[DNP3_LINK_FRAME_MAX];
+    uint8_t control = next(world);
+    size_t length = next(world);
+    size_t left = (size_t)(world->end - world->at);
+    length = length < left ? length : left;
+    if (framed) {
+        struct dnp3_writer out = dnp3_writer_of(wire, sizeof wire);
+        struct dnp3_link_frame frame = {
+            .control = control, .destination = 1, .source = (uint16_t)(10 + which)};
+        frame.data = world->at;
+        frame.length = (uint16_t)length;
+        dnp3_link_write(&out, &frame);
+        dnp3_master_feed(world->master, wire, dnp3_writer_length(&out), world->now);
+    } else {
+        dnp3_master_feed(world->master, world->at, length, world->now);
+    }
+    world->at += length;
+}
+
+static void step(struct world *world)
+{
+    uint8_t word = next(world);
+    size_t which = word >> 7;
+    struct side *side = &world->sides[which];
+    switch (word % 16) {
+    case 0:
+    case 1:
+    case 2:
+        say_fragment(world, which);
+        break;
+    case 3:
+    case 4:
+        say_echo(world, which);
+        break;
+    case 5:
+    case 6:
+        time_goes_by(world);
+        break;
+    case 7:
+    case 8:
+        answer(world, side, word % 16 == 7);
+        break;
+    case 9:
+        send_control(world, which);
+        break;
+    case 10:
+        side->verdict = (enum dnp3_verdict)(next(world) % 3);
+        break;
+    case 11:
+        dnp3_association_demand(side->association, (enum dnp3_demand)(next(world) % 3));
+        break;
+    case 12:
+        side->withholding = !side->withholding;
+        dnp3_association_withhold(side->association, side->withholding);
+        break;
+    case 13:
+        connection(world);
+        break;
+    default:
+        raw(world, which, word % 16 == 14);
+        break;
+    }
+    if (word & 0x40)
+        pump(world);
+}
+
+static void create(struct world *world, const struct dnp3_allocator *allocator)
+{
+    uint8_t how = next(world);
+    world->pool = dnp3_pool_create(allocator, BUFFERS);
+    world->master = dnp3_master_create(
+        &(struct dnp3_master_config){.allocator = allocator, .pool = world->pool, .spread = 1});
+    dnp3_link_parser_init(&world->parser);
+    for (size_t i = 0; i < SIDES; i++) {
+        struct side *side = &world->sides[i];
+        dnp3_association_config_default(&side->config);
+        side->polls[0] = (struct dnp3_poll){.period_ms = 3000, .classes = DNP3_CLASS_EVENTS};
+        side->polls[1] = (struct dnp3_poll){.period_ms = 7000, .group = 30, .ranged = true};
+        side->config.polls = side->polls;
+        side->config.poll_count = how & 1 ? 2 : 0;
+        side->config.manage_unsolicited = how & 2;
+        side->config.integrity = how & 4 ? DNP3_CLASS_EVENTS : DNP3_CLASS_0 | DNP3_CLASS_EVENTS;
+        side->config.time_sync = how & 8 ? DNP3_TIME_SYNC_DIRECT : DNP3_TIME_SYNC_LAN;
+        side->config.keep_alive_ms = how & 16 ? 4000 : 0;
+        dnp3_transport_init(&side->up, DNP3_FRAGMENT_MAX);
+        dnp3_transport_init(&side->down, DNP3_FRAGMENT_MAX);
+        require(dnp3_association_create(world->master, (uint16_t)(10 + i), &side->config,
+                                        &callbacks, side, &side->association) == 0);
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct dnp3_association_callbacks callbacks = {.fragment = on_fragment,
-                                                         .points = on_points,
-                                                         .fragment_end = on_end,
-                                                         .voided = on_voided,
-                                                         .wall_clock = wall_clock};
-    struct dnp3_association_config config;
-    struct host host = {0};
-    struct dnp3_pool *pool = dnp3_pool_create(&fuzz_allocator, 2);
-    const struct dnp3_master_config master_config = {.allocator = &fuzz_allocator, .pool = pool};
-    struct dnp3_master *master = dnp3_master_create(&master_config);
-    dnp3_association_config_default(&config);
-    config.master_address = MASTER;
-    require(master != NULL && dnp3_association_create(master, OUTSTATION, &config, &callbacks,
-                                                      &host, &host.association) == 0);
-    run(master, &host, data, size);
-    dnp3_master_free(master);
-    require(dnp3_pool_available(pool) == 2);
-    dnp3_pool_free(pool);
+    static struct world world;
+    world = (struct world){.at = data, .end = data + size, .now = 1000};
+    struct dnp3_allocator allocator = {.allocate = allocate, .release = release, .user = &world};
+    create(&world, &allocator);
+    size_t live = world.live;
+    connection(&world);
+    pump(&world);
+    while (world.at < world.end)
+        step(&world);
+    require(world.live == live);
+    for (size_t i = 0; i < SIDES; i++)
+        dnp3_transport_reset(&world.sides[i].down, world.pool);
+    dnp3_master_free(world.master);
+    require(dnp3_pool_available(world.pool) == BUFFERS);
+    dnp3_pool_free(world.pool);
+    require(world.live == 0);
+    for (size_t i = 0; i < world.control_count; i++)
+        require(world.controls[i].results == 1);
     return 0;
 }
