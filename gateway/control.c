@@ -437,10 +437,22 @@ void gw_controls_point(struct gw_controls *controls, const struct gw_outstation_
         if (!job->watches || job->outstation != outstation || job->control->map->feedback != point)
             continue;
         job->reached = fabs(value - job->expected) <= job->tolerance;
-        if (job->reached && job->state == CONTROL_JOB_WAITING) {
-            job->result.feedback = GW_FEEDBACK_REACHED;
-            conclude(job, NULL);
-        }
+        controls->reached |= job->reached && job->state == CONTROL_JOB_WAITING;
+    }
+}
+
+void gw_controls_settle(struct gw_controls *controls)
+{
+    if (!controls->reached)
+        return;
+    controls->reached = false;
+    struct control_job *next;
+    for (struct control_job *job = controls->active; job; job = next) {
+        next = job->next;
+        if (!job->reached || job->state != CONTROL_JOB_WAITING)
+            continue;
+        job->result.feedback = GW_FEEDBACK_REACHED;
+        conclude(job, NULL);
     }
 }
 

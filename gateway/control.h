@@ -47,9 +47,12 @@ void gw_controls_free(struct gw_controls *controls);
  * id names a command still under way, whose one result is coming. */
 bool gw_controls_message(struct gw_controls *controls, const struct gw_mqtt_message *message);
 
-/* A mapped point of an outstation has a new value (feedback). `value` is gw_map_point_value()'s. */
+/* A mapped point of an outstation has a new value (feedback). `value` is gw_map_point_value()'s.
+ * What it means for a control is published by gw_controls_settle(), so that the point's message can
+ * go out before the result that speaks of it. */
 void gw_controls_point(struct gw_controls *controls, const struct gw_outstation_config *outstation,
                        const struct gw_map_point *point, double value);
+void gw_controls_settle(struct gw_controls *controls);
 
 /* When tick is wanted (feedback that does not come), on the steady clock; UINT64_MAX = never. */
 uint64_t gw_controls_deadline(const struct gw_controls *controls);

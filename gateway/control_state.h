@@ -73,6 +73,7 @@ struct gw_controls {
     struct control_job *active, *unused;
     size_t job_count, fresh_jobs;
     size_t waiting;
+    bool reached; /* a feedback came that gw_controls_settle() is to report */
 };
 
 /* A message in hand. */

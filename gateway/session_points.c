@@ -197,6 +197,7 @@ static enum dnp3_verdict on_fragment_end(void *user, const struct dnp3_fragment 
     }
     bool sent = s->fragment.open;
     bool kept = close_transaction(s, fragment);
+    gw_controls_settle(s->shared->controls);
     if (!s->fragment.guarded)
         return DNP3_CONFIRM_NOW;
     if (!kept || s->fragment.skipping)

@@ -3,10 +3,13 @@
 
 import json
 import random
+import signal
 import time
 import unittest
 
 from field_site import Site
+from processes import free_port
+from proxy import Proxy
 
 EVENTS_PER_SECOND = 200
 STEP_S = 1.5
@@ -93,23 +96,51 @@ class Delivery(unittest.TestCase):
         self.finish(site, client, 1500)
 
     def test_any_order(self):
-        """Broker and gateway stopped and started in any order, seeded, while events flow."""
-        seed = 20240601
-        dice = random.Random(seed)
-        site, client = self.site(2500)
+        """Broker, gateway and an outstation's line stopped and started in any order while events
+        flow; by a seed, so that it can be repeated."""
+        dice = random.Random(20240601)
+        site = Site(self)
+        site.start_broker()
+        client = site.client()
+        proxy = Proxy(self, free_port(), site.ports[0])
+        proxy.up()
+        sim = json.loads(json.dumps(site.config))
+        site.write("sim.json", sim)
+        site.config["channels"][0]["endpoints"] = [f"127.0.0.1:{proxy.port}"]
+        site.write_config()
+        total = 2500
+        site.start_sim("--numbered", "--events-per-second", str(EVENTS_PER_SECOND),
+                       "--events-total", str(total), config="sim.json")
+        site.start_gateway()
+        start = {"broker": site.start_broker, "gateway": site.start_gateway, "line": proxy.up}
         down = set()
-        for _ in range(14):
+        for _ in range(16):
             time.sleep(dice.uniform(0.2, STEP_S))
-            name = dice.choice(("broker", "gateway"))
+            name = dice.choice(sorted(start))
             if name in down:
-                (site.start_broker if name == "broker" else site.start_gateway)()
+                start[name]()
                 down.discard(name)
+                continue
+            down.add(name)
+            if name == "line":
+                proxy.down()
+            elif name == "gateway" and dice.random() < 0.5:
+                site.kill(name)
             else:
-                site.kill(name) if name == "gateway" and dice.random() < 0.5 else site.stop(name)
-                down.add(name)
-        for name in down:
-            (site.start_broker if name == "broker" else site.start_gateway)()
-        self.finish(site, client, 2500)
+                site.stop(name)
+        for name in sorted(down):
+            start[name]()
+        self.finish(site, client, total)
+
+    def test_outstation_hangs(self):
+        """The simulator is frozen and goes on: sessions time out, come back, and lose nothing."""
+        site, client = self.site(1500, profile={"response_timeout_s": 0.5, "keep_alive_s": 1})
+        for _ in range(3):
+            time.sleep(STEP_S)
+            site.processes["sim"].send_signal(signal.SIGSTOP)
+            time.sleep(2.5)
+            site.processes["sim"].send_signal(signal.SIGCONT)
+        self.finish(site, client, 1500)
 
     def test_broker_away_withholds(self):
         """While the broker is away nothing is confirmed: the outstations keep their events."""

@@ -46,7 +46,7 @@ class Commands(opendnp3.ICommandHandler):
     def tell(stage, command, index):
         told = {"stage": stage, "index": int(index)}
         if isinstance(command, opendnp3.ControlRelayOutputBlock):
-            told["code"] = int(command.rawCode)
+            told["code"] = int(command.opType) | int(command.tcc) << 6
             told["on_ms"] = int(command.onTimeMS)
         else:
             told["value"] = float(command.value)

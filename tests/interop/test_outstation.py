@@ -180,7 +180,9 @@ class Outstation(unittest.TestCase):
         peer.update(["counter", 0, 2])
         self.point(client, "count-0", lambda p: p["source"] == "event" and p["value"] == 2)
         self.assertEqual(site.log("gateway").count("IIN1.7 appeared"), before + 1)
-        self.assertEqual(site.wait_state(client, "device-0", "online")["iin"], [])
+        client.wait(lambda messages: json.loads(
+            [m for m in messages if m.topic == "dnp3/test/device-0/status"][-1].payload)
+            ["iin"] == [], 5, "a status without DEVICE_RESTART")
 
     def test_select_before_operate(self):
         _, peer, client = self.set_up()

@@ -18,6 +18,8 @@ COUNTERS = {"device": "counters", "points": [
 
 
 class Site:
+    """`test` is the TestCase that cleans up, or a function like TestCase.addCleanup."""
+
     def __init__(self, test, outstations=2, mapping=None, profile=None, mqtt=None, address=10):
         self.folder = tempfile.mkdtemp(prefix="dnp3-test-")
         self.children = Children(self.folder)
@@ -43,7 +45,7 @@ class Site:
         for i, outstation in enumerate(self.config["outstations"]):
             del outstation["connect"]
             outstation["channel"] = f"line-{i}"
-        test.addCleanup(self.close)
+        getattr(test, "addCleanup", test)(self.close)
         self.write_config()
 
     def path(self, name):
@@ -62,9 +64,9 @@ class Site:
                                "autosave_interval 1", "max_inflight_messages 0"])
         os.chmod(self.folder, 0o777)
 
-    def start_sim(self, *options):
+    def start_sim(self, *options, config="gateway.json"):
         self.processes["sim"] = self.children.start(
-            "sim", [os.path.join(BIN, "dnp3-sim"), "-c", self.path("gateway.json"), *options])
+            "sim", [os.path.join(BIN, "dnp3-sim"), "-c", self.path(config), *options])
         return self.processes["sim"]
 
     def start_gateway(self):

@@ -107,6 +107,7 @@ static inline void move(const char *name, double value)
     for (size_t i = 0; i < outstation->mapping->point_count; i++)
         if (strcmp(outstation->mapping->points[i].name, name) == 0)
             gw_controls_point(bench.controls, outstation, &outstation->mapping->points[i], value);
+    gw_controls_settle(bench.controls);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
