@@ -188,7 +188,7 @@ static void collect(struct gw_loader *loader, const struct gw_json_file *file)
 static struct gw_json_file *add_file(struct gw_loader *loader)
 {
     struct gw_json_file **grown =
-        gw_memory_resize(GW_OWNER_CONFIG, loader->files, (loader->file_count + 1) * sizeof *grown);
+        gw_memory_resize(GW_OWNER_CONFIG, loader->files, (loader->file_count + 1) * sizeof(void *));
     if (!grown)
         return NULL;
     loader->files = grown;
@@ -285,9 +285,9 @@ static bool finish(struct gw_loader *loader, struct whole *whole)
 {
     struct gw_config *config = loader->config;
     const struct gw_profile **profiles =
-        gw_arena_array(loader->arena, loader->all_profile_count, sizeof *profiles);
+        gw_arena_array(loader->arena, loader->all_profile_count, sizeof(void *));
     const struct gw_mapping **mappings =
-        gw_arena_array(loader->arena, loader->all_mapping_count, sizeof *mappings);
+        gw_arena_array(loader->arena, loader->all_mapping_count, sizeof(void *));
     if (!profiles || !mappings || loader->arena->failed || loader->mapping_arena->failed)
         return false;
     for (size_t i = 0; i < loader->all_profile_count; i++)

@@ -10,7 +10,7 @@
 static struct gw_mapping_file *add_file(struct gw_loader *loader)
 {
     struct gw_mapping_file **grown = gw_memory_resize(
-        GW_OWNER_CONFIG, loader->mapping_files, (loader->mapping_file_count + 1) * sizeof *grown);
+        GW_OWNER_CONFIG, loader->mapping_files, (loader->mapping_file_count + 1) * sizeof(void *));
     if (!grown)
         return NULL;
     loader->mapping_files = grown;
@@ -80,9 +80,8 @@ static char *instance_key(struct gw_mapping_file *file,
 static const struct gw_mapping *add_mapping(struct gw_loader *loader,
                                             const struct gw_mapping *mapping)
 {
-    const struct gw_mapping **grown =
-        gw_memory_resize(GW_OWNER_CONFIG, loader->all_mappings,
-                         (loader->all_mapping_count + 1) * sizeof(const struct gw_mapping *));
+    const struct gw_mapping **grown = gw_memory_resize(
+        GW_OWNER_CONFIG, loader->all_mappings, (loader->all_mapping_count + 1) * sizeof(void *));
     if (!grown)
         return NULL;
     loader->all_mappings = grown;

@@ -218,8 +218,7 @@ void gw_load_outstations(struct gw_loader *loader)
     size_t count = loader->outstation_sources.count;
     struct seen seen = {json_object(), json_object(), json_object()};
     loader->outstations = gw_arena_array(loader->arena, count, sizeof *loader->outstations);
-    loader->outstation_of =
-        gw_memory_allocate(GW_OWNER_CONFIG, (count + 1) * sizeof(const struct gw_source *));
+    loader->outstation_of = gw_memory_allocate(GW_OWNER_CONFIG, (count + 1) * sizeof(void *));
     if (!loader->outstations || !loader->outstation_of || !loader->channels) {
         loader->arena->failed = true;
         count = 0;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles: what they extend, what outstations override, and sharing those that come out alike. */
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,8 +80,10 @@ static struct gw_profile *resolve(struct gw_loader *loader, size_t number)
     const struct gw_profile *base = base_of(loader, source, gw_source_path(source, &path));
     struct gw_profile *profile = gw_arena_allocate(loader->arena, sizeof *profile);
     if (profile) {
-        assert(loader->all_profiles && loader->all_profiles[0]); /* the built-in one */
-        *profile = base ? *base : *loader->all_profiles[0];
+        if (base)
+            *profile = *base;
+        else
+            gw_keys_default(loader->arena, &gw_profile_keys, profile);
         profile->name = gw_arena_string(loader->arena, source->key);
         gw_keys_check(&reader, tables, 2, source->object, &path.element);
         gw_keys_read(&reader, &gw_profile_keys, source->object, &path.element, profile);
@@ -96,9 +97,8 @@ static struct gw_profile *resolve(struct gw_loader *loader, size_t number)
 
 static bool add_profile(struct gw_loader *loader, const struct gw_profile *profile)
 {
-    const struct gw_profile **grown =
-        gw_memory_resize(GW_OWNER_CONFIG, loader->all_profiles,
-                         (loader->all_profile_count + 1) * sizeof(const struct gw_profile *));
+    const struct gw_profile **grown = gw_memory_resize(
+        GW_OWNER_CONFIG, loader->all_profiles, (loader->all_profile_count + 1) * sizeof(void *));
     if (!grown)
         return false;
     loader->all_profiles = grown;

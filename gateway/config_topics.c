@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiling the topic templates, and refusing two things on one topic. */
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "gateway/config_loader.h"
+#include "gateway/mapping_expand.h"
 
 /* Compiling */
 
@@ -205,13 +205,12 @@ static void describe(const struct landing *l, const struct landed *landed, char 
     }
 }
 
+/* Adds the error at `path`, where the second one's outstation stands. */
 static void collision(const struct landing *l, const struct landed *first,
-                      const struct landed *second, const char *topic)
+                      const struct landed *second, const char *topic,
+                      const struct gw_json_file *file, const struct gw_json_path *path)
 {
-    struct gw_loader *loader = l->loader;
-    const struct gw_source *source = loader->outstation_of[second->outstation - 1];
-    struct gw_source_path path;
-    assert(source);
+    const struct gw_loader *loader = l->loader;
     char one[400];
     char other[400];
     char place[300] = "";
@@ -225,8 +224,7 @@ static void collision(const struct landing *l, const struct landed *first,
                              sizeof where);
         snprintf(place, sizeof place, " (%s)", where);
     }
-    gw_json_error(source->file, gw_source_path(source, &path), "%s lands on the topic of %s%s: %s",
-                  other, one, place, topic);
+    gw_json_error(file, path, "%s lands on the topic of %s%s: %s", other, one, place, topic);
 }
 
 static uint64_t hash_text(const char *text)
@@ -260,7 +258,7 @@ static void land(struct landing *l, struct landed landed)
     for (; l->slots[at].outstation; at = (at + 1) & l->mask) {
         if (l->slots[at].hash == landed.hash &&
             write_topic(l, l->slots + at, other, sizeof other) >= 0 && strcmp(topic, other) == 0) {
-            collision(l, l->slots + at, &landed, topic);
+            collision(l, l->slots + at, &landed, topic, file, where);
             return;
         }
     }
@@ -276,11 +274,13 @@ static void check_default_names(const struct gw_loader *loader, size_t number)
     struct gw_source_path path;
     for (size_t i = 0; mapping->unmapped && i < mapping->point_count; i++) {
         const struct gw_map_point *point = mapping->points + i;
-        char type[32];
-        unsigned index = 0;
-        int end = 0;
-        if (sscanf(point->name, "%31[a-z_]/%5u%n", type, &index, &end) != 2 || point->name[end])
+        char type[32] = "";
+        const char *slash = strchr(point->name, '/');
+        uint32_t index = 0;
+        uint32_t last = 0;
+        if (!slash || !gw_range_parse(slash + 1, &index, &last))
             continue;
+        snprintf(type, sizeof type, "%.*s", (int)(slash - point->name), point->name);
         int other = dnp3_point_type_from_name(type);
         if (other < 0 || (other == point->type && index == point->index))
             continue;

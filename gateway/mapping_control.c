@@ -501,14 +501,13 @@ static void sort_controls(struct gw_mapping_compiler *c, const struct gw_json_pa
                           const size_t *ends)
 {
     struct gw_arena *arena = c->reader.arena;
-    const struct gw_map_control **order =
-        gw_arena_array(arena, c->control_count, sizeof(struct gw_map_control *));
+    const struct gw_map_control **order = gw_arena_array(arena, c->control_count, sizeof(void *));
     struct gw_map_control *sorted = gw_arena_array(arena, c->control_count, sizeof *sorted);
     if (c->control_count == 0 || !order || !sorted)
         return;
     for (size_t i = 0; i < c->control_count; i++)
         order[i] = c->controls + i;
-    qsort(order, c->control_count, sizeof *order, by_name);
+    qsort(order, c->control_count, sizeof(void *), by_name);
     for (size_t i = 0; i < c->control_count; i++) {
         sorted[i] = *order[i];
         if (i > 0 && strcmp(order[i]->name, order[i - 1]->name) == 0)

@@ -2,28 +2,28 @@
 /* Indexes ("4..6", lists, numbers) and the variables that run beside them. */
 #include "gateway/mapping_expand.h"
 
-#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* The number at `text`; NULL: there is none of at most five digits, else what follows it. */
+static const char *read_index(const char *text, uint32_t *number)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 5)
+        return NULL;
+    *number = (uint32_t)strtoul(text, NULL, 10);
+    return text + digits;
+}
 
 bool gw_range_parse(const char *text, uint32_t *first, uint32_t *last)
 {
-    unsigned low = 0;
-    unsigned high = 0;
-    int end = 0;
-    if (!isdigit((unsigned char)*text) || strlen(text) > 12)
-        return false;
-    if (sscanf(text, "%5u%n", &low, &end) == 1 && text[end] == '\0') {
-        high = low;
-    } else {
-        int behind = 0;
-        if (strncmp(text + end, "..", 2) != 0 || !isdigit((unsigned char)text[end + 2]) ||
-            sscanf(text + end + 2, "%5u%n", &high, &behind) != 1 || text[end + 2 + behind])
-            return false;
-    }
-    *first = low;
-    *last = high;
-    return low <= high && high <= GW_INDEX_MAX;
+    *first = 0;
+    const char *behind = read_index(text, first);
+    *last = *first;
+    if (behind && strncmp(behind, "..", 2) == 0)
+        behind = read_index(behind + 2, last);
+    return behind && *behind == '\0' && *first <= *last && *last <= GW_INDEX_MAX;
 }
 
 static const char *var_text(struct gw_arena *arena, const json_t *value)

@@ -297,7 +297,7 @@ static void add_same(const struct gw_mapping_compiler *c, uint32_t origin, const
 static bool sort_points(struct gw_mapping_compiler *c)
 {
     struct sortable *list = gw_arena_array(c->reader.arena, c->point_count, sizeof *list);
-    c->by_name = gw_arena_array(c->reader.arena, c->point_count, sizeof(struct gw_map_point *));
+    c->by_name = gw_arena_array(c->reader.arena, c->point_count, sizeof(void *));
     if (!list || !c->by_name)
         return false;
     for (size_t i = 0; i < c->point_count; i++)
@@ -317,7 +317,7 @@ static bool sort_points(struct gw_mapping_compiler *c)
         }
     }
     if (c->point_count)
-        qsort(c->by_name, c->point_count, sizeof *c->by_name, by_name);
+        qsort(c->by_name, c->point_count, sizeof(void *), by_name);
     for (size_t i = 1; i < c->point_count; i++) {
         const struct gw_map_point *a = c->by_name[i - 1];
         const struct gw_map_point *b = c->by_name[i];
@@ -460,10 +460,11 @@ static struct gw_mapping *compile(struct gw_mapping_compiler *c)
     gw_keys_check(&c->reader, tables, 1, root, NULL);
     struct gw_json_path device_path = {.key = "device"};
     const json_t *device = json_object_get(root, "device");
-    const char *problem = NULL;
+    const char *problem =
+        json_is_string(device) ? gw_name_problem(json_string_value(device), false) : NULL;
     if (device && !json_is_string(device))
         gw_keys_expected(&c->reader, &device_path, "text in double quotes");
-    else if (device && (problem = gw_name_problem(json_string_value(device), false)))
+    if (problem)
         gw_json_error(c->reader.file, &device_path, "%s", problem);
     compile_unmapped(c, json_object_get(root, "unmapped"), mapping);
     compile_points(c, json_object_get(root, "points"));

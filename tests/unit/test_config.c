@@ -299,9 +299,11 @@ static void test_many_errors(void **state)
 {
     (void)state;
     char text[32 * 1024] = "{\"gateway\":\"g\",\"mqtt\":{\"url\":\"mqtt://b\"},\"channels\":[";
+    size_t used = strlen(text);
     for (int i = 0; i < 300; i++)
-        strcat(text, i ? ",{\"x\":1,\"name\":\"n\"}" : "{}");
-    strcat(text, "]}");
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s",
+                                 i ? ",{\"x\":1,\"name\":\"n\"}" : "{}");
+    snprintf(text + used, sizeof text - used, "]}");
     struct gw_config_text texts[] = {{"g.json", text, strlen(text)}};
     struct gw_config_errors errors = {0};
     struct gw_config *config = NULL;
@@ -326,7 +328,7 @@ static void test_many_outstations(void **state)
                                 "%s{\"name\":\"o%d\",\"connect\":\"tcp://10.0.%d.%d:20000\","
                                 "\"address\":10,\"keep_alive_s\":0,\"vars\":{\"site\":\"s%d\"}}",
                                 i ? "," : "", i, i / 250, i % 250, i);
-    strcpy(text + used, "]}");
+    memcpy(text + used, "]}", 3);
     struct gw_config *config = load(text, "");
     assert_int_equal(config->outstation_count, COUNT);
     assert_int_equal(config->profile_count, 2);

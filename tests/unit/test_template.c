@@ -98,9 +98,9 @@ static void test_errors(void **state)
     memset(longest, 'a', sizeof longest);
     longest[GW_TOPIC_MAX] = '\0';
     refuse(longest, 0, "longer than 1023 characters");
-    char many[GW_TEMPLATE_PARTS * 8 + 9] = "";
-    for (int i = 0; i <= GW_TEMPLATE_PARTS; i++)
-        strcat(many, "{site}");
+    char many[(GW_TEMPLATE_PARTS + 1) * 6 + 1] = "";
+    for (size_t i = 0; i <= GW_TEMPLATE_PARTS; i++)
+        memcpy(many + i * 6, "{site}", 7);
     refuse(many, GW_TEMPLATE_PARTS * 6, "too many placeholders");
 }
 
