@@ -32,6 +32,7 @@ enum state {
 struct filter {
     char *text;
     int qos;
+    bool commands;
 };
 
 struct gw_mqtt {
@@ -85,7 +86,7 @@ void gw_mqtt_options_default(struct gw_mqtt_options *options)
 static void subscribe(struct gw_mqtt *mqtt, unsigned number)
 {
     const struct filter *filter = &mqtt->filters[number];
-    gw_wire_subscribe(mqtt->wire, number, filter->text, filter->qos);
+    gw_wire_subscribe(mqtt->wire, number, filter->text, filter->qos, filter->commands);
 }
 
 static void on_online(struct gw_mqtt *mqtt)
@@ -372,7 +373,7 @@ size_t gw_mqtt_window(const struct gw_mqtt *mqtt)
     return mqtt->state == ONLINE ? gw_wire_window(mqtt->wire) : 0;
 }
 
-int gw_mqtt_subscribe(struct gw_mqtt *mqtt, const char *filter, int qos)
+static int add_filter(struct gw_mqtt *mqtt, const char *filter, int qos, bool commands)
 {
     for (unsigned i = 0; i < mqtt->filter_count; i++) {
         if (strcmp(mqtt->filters[i].text, filter) == 0)
@@ -383,11 +384,21 @@ int gw_mqtt_subscribe(struct gw_mqtt *mqtt, const char *filter, int qos)
     char *text = gw_memory_copy_string(GW_OWNER_MQTT, filter);
     if (!text)
         return GW_MQTT_FULL;
-    mqtt->filters[mqtt->filter_count] = (struct filter){text, qos};
+    mqtt->filters[mqtt->filter_count] = (struct filter){text, qos, commands};
     mqtt->filter_count++;
     if (mqtt->state == ONLINE)
         subscribe(mqtt, mqtt->filter_count - 1);
     return 0;
+}
+
+int gw_mqtt_subscribe(struct gw_mqtt *mqtt, const char *filter, int qos)
+{
+    return add_filter(mqtt, filter, qos, false);
+}
+
+int gw_mqtt_subscribe_commands(struct gw_mqtt *mqtt, const char *filter, int qos)
+{
+    return add_filter(mqtt, filter, qos, true);
 }
 
 bool gw_mqtt_online(const struct gw_mqtt *mqtt)

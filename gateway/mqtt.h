@@ -137,6 +137,9 @@ int gw_mqtt_publish(struct gw_mqtt *mqtt, const struct gw_mqtt_publication *publ
 size_t gw_mqtt_window(const struct gw_mqtt *mqtt);
 /* Kept and repeated at each connect. The filter is copied. */
 int gw_mqtt_subscribe(struct gw_mqtt *mqtt, const char *filter, int qos);
+/* The same for topics that are obeyed: `retained` is also set where a message was published as
+ * retained while we were subscribed, which brokers hide else (Retain As Published, MQTT 5 only). */
+int gw_mqtt_subscribe_commands(struct gw_mqtt *mqtt, const char *filter, int qos);
 
 bool gw_mqtt_online(const struct gw_mqtt *mqtt);
 /* Why there is no connection, in words; "" while there is one. */

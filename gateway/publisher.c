@@ -156,7 +156,7 @@ static int subscribe(struct gw_publisher *p)
     char filter[GW_TOPIC_MAX];
     int error = gw_mqtt_subscribe(p->mqtt, p->status_topic, 1);
     if (!error && gw_topic_filter(p->config, GW_TOPIC_SET, filter, sizeof filter) > 0)
-        error = gw_mqtt_subscribe(p->mqtt, filter, 1);
+        error = gw_mqtt_subscribe_commands(p->mqtt, filter, 1);
     return error;
 }
 

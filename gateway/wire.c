@@ -482,11 +482,13 @@ int gw_wire_publish(struct gw_wire *wire, const struct gw_mqtt_publication *publ
     return 0;
 }
 
-int gw_wire_subscribe(struct gw_wire *wire, unsigned number, const char *filter, int qos)
+int gw_wire_subscribe(struct gw_wire *wire, unsigned number, const char *filter, int qos,
+                      bool as_published)
 {
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
     options.context = &wire->subscriptions[number];
     if (wire->options.version == 5) {
+        options.subscribeOptions.retainAsPublished = as_published;
         options.onSuccess5 = on_subscribed5;
         options.onFailure5 = on_unsubscribed5;
     } else {

@@ -45,7 +45,8 @@ void gw_wire_close(struct gw_wire *wire);
 int gw_wire_publish(struct gw_wire *wire, const struct gw_mqtt_publication *publication,
                     uint64_t id);
 size_t gw_wire_window(const struct gw_wire *wire);
-int gw_wire_subscribe(struct gw_wire *wire, unsigned number, const char *filter, int qos);
+int gw_wire_subscribe(struct gw_wire *wire, unsigned number, const char *filter, int qos,
+                      bool as_published);
 
 /* The next event, or false. */
 bool gw_wire_take(struct gw_wire *wire, struct gw_wire_event *event);
