@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Object headers: group, variation, qualifier and range (IEEE 1815-2012 4.2.2.7). The qualifier is
  * taken apart by its two fields, not matched against a list of those that are usual. */
-#include "dnp3/object_table.h"
+#include "dnp3/object_internal.h"
 
 #include "dnp3/error.h"
 
@@ -132,35 +132,4 @@ size_t dnp3_header_octets(const struct dnp3_object_header *header)
     else
         octets = ((uint64_t)header->count * form.size + 7) / 8;
     return octets < SIZE_MAX ? (size_t)octets : SIZE_MAX - 1;
-}
-
-/* Each object has its size before it, which bounds the count by the octets. */
-static void skip_sized(const struct dnp3_object_header *header, struct dnp3_reader *in)
-{
-    for (uint32_t i = 0; i < header->count && !in->failed; i++)
-        dnp3_reader_take(in, read_width(in, header->prefix / 2U));
-}
-
-/* Device attributes: type, length, value (A.1); type 255 is a list of 256 octets more. */
-static void skip_attributes(const struct dnp3_object_header *header, struct dnp3_reader *in)
-{
-    for (uint32_t i = 0; i < header->count && !in->failed; i++) {
-        dnp3_reader_take(in, header->prefix);
-        size_t more = dnp3_reader_u8(in) == 255 ? 256 : 0;
-        dnp3_reader_take(in, more + dnp3_reader_u8(in));
-    }
-}
-
-int dnp3_items_skip(const struct dnp3_object_header *header, struct dnp3_reader *in)
-{
-    size_t octets = dnp3_header_octets(header);
-    if (octets != SIZE_MAX)
-        dnp3_reader_take(in, octets);
-    else if (header->sized)
-        skip_sized(header, in);
-    else if (header->group == 0)
-        skip_attributes(header, in);
-    else
-        return fail(in, DNP3_ERR_UNSUPPORTED);
-    return in->failed ? DNP3_ERR_TRUNCATED : 0;
 }

@@ -3,9 +3,7 @@
  * times, each in a loop of its own over a fixed stride. So a variation is any combination of
  * columns without code of its own, the loops hold no branch, and how many objects are there is
  * found once a batch. */
-#include <assert.h>
-
-#include "dnp3/objects.h"
+#include "dnp3/object_internal.h"
 
 #include "dnp3/error.h"
 
@@ -17,62 +15,10 @@ struct batch {
     size_t stride;
 };
 
-void dnp3_items_begin(struct dnp3_items *items, const struct dnp3_object_header *header,
-                      struct dnp3_time_context *times)
-{
-    *items = (struct dnp3_items){.header = header, .times = times};
-}
-
-static uint32_t left_to_read(const struct dnp3_items *items)
-{
-    return items->header->count - items->done;
-}
-
-static size_t fail(struct dnp3_items *items, struct dnp3_reader *in, int error)
-{
-    items->error = error;
-    in->failed = true;
-    return 0;
-}
-
-/* How many of the next `most` objects are there, when each takes `stride` octets: those are taken.
- * 0 at the end, and TRUNCATED where more are announced but none is there. */
-static size_t take(struct dnp3_items *items, struct dnp3_reader *in, size_t most, size_t stride,
-                   const uint8_t **at)
-{
-    size_t count = left_to_read(items) < most ? left_to_read(items) : most;
-    if (count == 0 || items->error || in->failed)
-        return 0;
-    size_t there = dnp3_reader_left(in) / stride;
-    if (there == 0)
-        return fail(items, in, DNP3_ERR_TRUNCATED);
-    count = there < count ? there : count;
-    *at = dnp3_reader_take(in, count * stride);
-    items->done += (uint32_t)count;
-    return count;
-}
-
-static double load_f32(const uint8_t *at)
-{
-    uint32_t bits = dnp3_load_u32(at);
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return (double)value;
-}
-
-static double load_f64(const uint8_t *at)
-{
-    uint64_t bits = dnp3_load_u64(at);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* One column: for every object, with `point` and the octets `p` at its place. */
 #define EACH(batch, statement)                                                                     \
     do {                                                                                           \
         const uint8_t *p = (batch).at;                                                             \
-        assert(p != NULL);                                                                         \
         struct dnp3_point *point = (batch).points;                                                 \
         struct dnp3_point *end = point + (batch).count;                                            \
         for (; point < end; point++, p += (batch).stride)                                          \
@@ -141,10 +87,10 @@ static void read_values(struct batch batch, enum dnp3_encoding encoding)
         EACH(batch, point->number = (int32_t)dnp3_load_u32(p));
         break;
     case DNP3_ENCODING_F32:
-        EACH(batch, point->number = load_f32(p));
+        EACH(batch, point->number = dnp3_load_f32(p));
         break;
     case DNP3_ENCODING_F64:
-        EACH(batch, point->number = load_f64(p));
+        EACH(batch, point->number = dnp3_load_f64(p));
         break;
     case DNP3_ENCODING_TIME48:
         EACH(batch, point->number = (double)dnp3_load_u48(p));
@@ -214,7 +160,7 @@ static size_t read_fixed(struct dnp3_items *items, struct dnp3_reader *in,
     struct batch batch = {.points = points,
                           .stride =
                               header->prefix + (is_packed(header->row) ? 1U : header->row->size)};
-    batch.count = take(items, in, DNP3_POINTS_BATCH, batch.stride, &batch.at);
+    batch.count = dnp3_items_take(items, in, DNP3_POINTS_BATCH, batch.stride, &batch.at);
     if (batch.count == 0)
         return 0;
     if (header->prefix)
@@ -235,14 +181,18 @@ static size_t read_packed(struct dnp3_items *items, struct dnp3_reader *in,
     uint32_t first = items->header->start + items->done;
     size_t left = dnp3_reader_left(in);
     size_t there = left < DNP3_POINTS_BATCH ? left * 8 / bits : DNP3_POINTS_BATCH;
-    size_t count = left_to_read(items);
-    if (count > 0 && there == 0)
-        return fail(items, in, DNP3_ERR_TRUNCATED);
+    size_t count = items->header->count - items->done;
+    if (count > 0 && there == 0) {
+        items->error = DNP3_ERR_TRUNCATED;
+        in->failed = true;
+        return 0;
+    }
     count = count < DNP3_POINTS_BATCH ? count : DNP3_POINTS_BATCH;
     count = count < there ? count : there;
 
     struct batch batch = {.points = points, .count = count};
-    const uint8_t *octets = dnp3_reader_take(in, (count * bits + 7) / 8);
+    const uint8_t *octets = in->at;
+    in->at += (count * bits + 7) / 8;
     for (size_t i = 0; i < count; i++)
         points[i].number = octets[i * bits / 8] >> (i * bits % 8) & ((1 << bits) - 1);
     count_indexes(batch, first);
@@ -264,7 +214,7 @@ static size_t read_strings(struct dnp3_items *items, struct dnp3_reader *in,
         items->error = header->count ? DNP3_ERR_MALFORMED : 0;
         return 0;
     }
-    batch.count = take(items, in, DNP3_POINTS_BATCH, batch.stride, &batch.at);
+    batch.count = dnp3_items_take(items, in, DNP3_POINTS_BATCH, batch.stride, &batch.at);
     if (batch.count == 0)
         return 0;
     if (header->prefix)
@@ -283,22 +233,12 @@ static void read_cto(struct dnp3_items *items, struct dnp3_reader *in)
     const struct dnp3_object_header *header = items->header;
     size_t stride = header->prefix + 6U;
     const uint8_t *at;
-    while (take(items, in, 1, stride, &at) > 0) {
+    while (dnp3_items_take(items, in, 1, stride, &at) > 0) {
         uint8_t quality =
             header->variation == 1 ? DNP3_TIME_SYNCHRONIZED : DNP3_TIME_UNSYNCHRONIZED;
         items->times->cto_ms = (int64_t)dnp3_load_u48(at + header->prefix);
         items->times->cto_quality = items->times->cto_ms ? quality : DNP3_TIME_NONE;
     }
-}
-
-static size_t pass_over(struct dnp3_items *items, struct dnp3_reader *in, int error)
-{
-    if (left_to_read(items) == 0)
-        return 0;
-    items->done = items->header->count;
-    int skipped = dnp3_items_skip(items->header, in);
-    items->error = skipped ? skipped : error;
-    return 0;
 }
 
 size_t dnp3_items_points(struct dnp3_items *items, struct dnp3_reader *in,
@@ -309,111 +249,16 @@ size_t dnp3_items_points(struct dnp3_items *items, struct dnp3_reader *in,
     if (items->error || in->failed)
         return 0;
     if (!row || header->sized)
-        return pass_over(items, in, DNP3_ERR_UNSUPPORTED);
+        return dnp3_items_pass_over(items, in, DNP3_ERR_UNSUPPORTED);
     if (row->kind == DNP3_KIND_CTO) {
         read_cto(items, in);
         return 0;
     }
     if (row->type == DNP3_POINT_TYPES || row->encoding == DNP3_ENCODING_NONE)
-        return pass_over(items, in, 0);
+        return dnp3_items_pass_over(items, in, 0);
     if (row->encoding == DNP3_ENCODING_OCTETS)
         return read_strings(items, in, points);
     if (is_packed(row) && header->prefix == 0)
         return read_packed(items, in, points);
     return read_fixed(items, in, points);
-}
-
-static uint32_t load_index(const uint8_t *at, unsigned octets)
-{
-    return octets == 1 ? at[0] : octets == 2 ? dnp3_load_u16(at) : dnp3_load_u32(at);
-}
-
-static void read_crob(const uint8_t *at, struct dnp3_command *command)
-{
-    command->type = DNP3_COMMAND_CROB;
-    command->code = at[0];
-    command->count = at[1];
-    command->on_ms = dnp3_load_u32(at + 2);
-    command->off_ms = dnp3_load_u32(at + 6);
-}
-
-static void read_analog(const uint8_t *at, enum dnp3_encoding encoding,
-                        struct dnp3_command *command)
-{
-    switch (encoding) {
-    case DNP3_ENCODING_I32:
-        command->type = DNP3_COMMAND_ANALOG_INT32;
-        command->value = (int32_t)dnp3_load_u32(at);
-        break;
-    case DNP3_ENCODING_I16:
-        command->type = DNP3_COMMAND_ANALOG_INT16;
-        command->value = (int16_t)dnp3_load_u16(at);
-        break;
-    case DNP3_ENCODING_F32:
-        command->type = DNP3_COMMAND_ANALOG_FLOAT;
-        command->value = load_f32(at);
-        break;
-    default:
-        command->type = DNP3_COMMAND_ANALOG_DOUBLE;
-        command->value = load_f64(at);
-    }
-}
-
-size_t dnp3_items_commands(struct dnp3_items *items, struct dnp3_reader *in,
-                           struct dnp3_command *commands, size_t size)
-{
-    const struct dnp3_object_header *header = items->header;
-    const struct dnp3_object_row *row = header->row;
-    if (items->error || in->failed)
-        return 0;
-    if (!row || row->kind != DNP3_KIND_COMMAND || row->size == 0 || header->sized)
-        return pass_over(items, in, DNP3_ERR_UNSUPPORTED);
-    size_t stride = (size_t)header->prefix + row->size;
-    uint32_t first = header->start + items->done;
-    const uint8_t *at;
-    size_t count = take(items, in, size, stride, &at);
-    for (size_t i = 0; i < count; i++, at += stride) {
-        const uint8_t *object = at + header->prefix;
-        struct dnp3_command *command = &commands[i];
-        memset(command, 0, sizeof *command);
-        command->index = header->prefix ? load_index(at, header->prefix) : first + (uint32_t)i;
-        if (row->encoding == DNP3_ENCODING_CROB)
-            read_crob(object, command);
-        else
-            read_analog(object, row->encoding, command);
-        command->status = object[row->size - 1] & 0x7F;
-    }
-    return count;
-}
-
-bool dnp3_items_delay(struct dnp3_items *items, struct dnp3_reader *in, uint32_t *delay_ms)
-{
-    const struct dnp3_object_header *header = items->header;
-    if (items->error || in->failed)
-        return false;
-    if (!header->row || header->row->kind != DNP3_KIND_DELAY || header->sized)
-        return pass_over(items, in, DNP3_ERR_UNSUPPORTED) > 0;
-    const uint8_t *at;
-    if (take(items, in, 1, header->prefix + 2U, &at) == 0)
-        return false;
-    *delay_ms = dnp3_load_u16(at + header->prefix) * (header->variation == 1 ? 1000U : 1U);
-    return true;
-}
-
-bool dnp3_items_index(struct dnp3_items *items, struct dnp3_reader *in, uint32_t *index)
-{
-    const struct dnp3_object_header *header = items->header;
-    if (header->sized) {
-        items->error = DNP3_ERR_UNSUPPORTED;
-        return false;
-    }
-    if (header->prefix == 0) {
-        *index = header->start + items->done;
-        return left_to_read(items) > 0 && ++items->done;
-    }
-    const uint8_t *at;
-    if (take(items, in, 1, header->prefix, &at) == 0)
-        return false;
-    *index = load_index(at, header->prefix);
-    return true;
 }

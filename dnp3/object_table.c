@@ -2,7 +2,7 @@
 /* Annex A of IEEE 1815-2012 as data: a row a variation. The readers and writers beside this file
  * know encodings, not groups; a variation that uses known encodings is added here and nowhere
  * else. */
-#include "dnp3/object_table.h"
+#include "dnp3/object_internal.h"
 
 /* Columns: group, variation, kind, point type (TYPES: none), value encoding, flags octet or BARE,
  * time after the value, octets after that which are passed over, and whether it is a DELTA.

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Points and commands to object octets, by the same rows by which they are read. */
+/* Points to object octets, by the same rows by which they are read. */
 #include <float.h>
 
-#include "dnp3/error.h"
-#include "dnp3/objects.h"
+#include "dnp3/object_internal.h"
 
 #define TIME48_MAX ((double)((UINT64_C(1) << 48) - 1))
 
@@ -56,29 +55,29 @@ static uint32_t to_counter(double value)
     return value >= 0 && value <= TIME48_MAX ? (uint32_t)(uint64_t)value : 0;
 }
 
-static void store_value(uint8_t *at, enum dnp3_encoding encoding, double value, bool *fits)
+void dnp3_store_number(uint8_t *at, enum dnp3_encoding encoding, double number, bool *fits)
 {
     switch (encoding) {
     case DNP3_ENCODING_U16:
-        dnp3_store_u16(at, (uint16_t)to_counter(value));
+        dnp3_store_u16(at, (uint16_t)to_counter(number));
         break;
     case DNP3_ENCODING_U32:
-        dnp3_store_u32(at, to_counter(value));
+        dnp3_store_u32(at, to_counter(number));
         break;
     case DNP3_ENCODING_I16:
-        dnp3_store_u16(at, (uint16_t)to_integer(value, INT16_MIN, INT16_MAX, fits));
+        dnp3_store_u16(at, (uint16_t)to_integer(number, INT16_MIN, INT16_MAX, fits));
         break;
     case DNP3_ENCODING_I32:
-        dnp3_store_u32(at, (uint32_t)to_integer(value, INT32_MIN, INT32_MAX, fits));
+        dnp3_store_u32(at, (uint32_t)to_integer(number, INT32_MIN, INT32_MAX, fits));
         break;
     case DNP3_ENCODING_F32:
-        store_f32(at, to_float(value, fits));
+        store_f32(at, to_float(number, fits));
         break;
     case DNP3_ENCODING_F64:
-        store_f64(at, value);
+        store_f64(at, number);
         break;
     case DNP3_ENCODING_TIME48:
-        store_u48(at, value >= 0 && value <= TIME48_MAX ? (uint64_t)value : 0);
+        store_u48(at, number >= 0 && number <= TIME48_MAX ? (uint64_t)number : 0);
         break;
     default: /* in the flags octet, or none */
         break;
@@ -130,7 +129,7 @@ void dnp3_point_write(struct dnp3_writer *out, const struct dnp3_object_row *row
         return;
     memset(at, 0, row->size);
     bool fits = true;
-    store_value(at + row->flags, row->encoding, point->number, &fits);
+    dnp3_store_number(at + row->flags, row->encoding, point->number, &fits);
     if (row->flags)
         at[0] = flags_octet(row, point, fits);
     store_time(at, row, point, cto_ms);
@@ -149,28 +148,4 @@ void dnp3_points_write_packed(struct dnp3_writer *out, const struct dnp3_object_
         unsigned value = bits == 2 ? to_double_bit(points[i].number) : points[i].number != 0;
         at[i * bits / 8] |= (uint8_t)(value << i * bits % 8);
     }
-}
-
-static void store_crob(uint8_t *at, const struct dnp3_command *command)
-{
-    at[0] = command->code;
-    at[1] = command->count;
-    dnp3_store_u32(at + 2, command->on_ms);
-    dnp3_store_u32(at + 6, command->off_ms);
-}
-
-int dnp3_command_write(struct dnp3_writer *out, const struct dnp3_command *command)
-{
-    const struct dnp3_object_row *row = dnp3_command_row(command->type);
-    uint8_t octets[16] = {0};
-    bool fits = true;
-    if (row->encoding == DNP3_ENCODING_CROB)
-        store_crob(octets, command);
-    else
-        store_value(octets, row->encoding, command->value, &fits);
-    if (!fits || command->value != command->value)
-        return DNP3_ERR_RANGE;
-    octets[row->size - 1] = command->status & 0x7F;
-    dnp3_writer_octets(out, octets, row->size);
-    return out->failed ? DNP3_ERR_FULL : 0;
 }

@@ -33,6 +33,6 @@ static inline void fuzz_release(void *user, enum dnp3_owner owner, void *memory)
 
 static const struct dnp3_allocator fuzz_allocator = {fuzz_allocate, fuzz_release, NULL};
 
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

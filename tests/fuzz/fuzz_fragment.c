@@ -35,7 +35,7 @@ static size_t read_objects(struct dnp3_items *items, struct dnp3_reader *in, con
             total++;
     }
     while ((n = dnp3_items_points(items, in, points)) > 0) {
-        require(n <= DNP3_POINTS_BATCH);
+        require(row != NULL && n <= DNP3_POINTS_BATCH);
         for (size_t i = 0; i < n; i++)
             check_point(row, &points[i], in, start);
         total += n;
@@ -43,9 +43,9 @@ static size_t read_objects(struct dnp3_items *items, struct dnp3_reader *in, con
     return total;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct dnp3_reader in = dnp3_reader_of(octets, size);
+    struct dnp3_reader in = dnp3_reader_of(data, size);
     struct dnp3_app_header app;
     struct dnp3_object_header header;
     if (!dnp3_app_read(&in, &app))
@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
         struct dnp3_reader skipping = in;
         struct dnp3_items items;
         dnp3_items_begin(&items, &header, &times);
-        size_t count = read_objects(&items, &in, octets);
+        size_t count = read_objects(&items, &in, data);
         require(in.at >= before && in.at <= in.end);
         require(count <= (size_t)(in.at - before) * 8 && count <= header.count);
         int skipped = dnp3_items_skip(&header, &skipping);

@@ -23,13 +23,13 @@ static void feed(struct text *text, const uint8_t *octets, size_t size, size_t p
     dnp3_pool_free(describer.pool);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct text whole, cut;
     if (size == 0)
         return 0;
-    feed(&whole, octets + 1, size - 1, size);
-    feed(&cut, octets + 1, size - 1, 1U + octets[0]);
+    feed(&whole, data + 1, size - 1, size);
+    feed(&cut, data + 1, size - 1, 1U + data[0]);
     require(whole.length == cut.length);
     require(memcmp(whole.octets, cut.octets, whole.length) == 0);
     return 0;

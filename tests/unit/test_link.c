@@ -47,7 +47,7 @@ static void collect(struct frames *frames, struct dnp3_link_parser *parser, cons
         frames->list[i].source = frame.source;
         frames->list[i].length = frame.length;
         assert_true((frame.length == 0) == (frame.data == NULL));
-        if (frame.length)
+        if (frame.data)
             memcpy(frames->list[i].data, frame.data, frame.length);
     }
     assert_int_equal(dnp3_reader_left(&in), 0);
