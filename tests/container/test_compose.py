@@ -62,7 +62,7 @@ class Compose(unittest.TestCase):
         cls.port = str(free_port())
         cls.env = dict(os.environ, BROKER_PORT=cls.port, DOCKER_BUILDKIT="0",
                        COMPOSE_PROJECT_NAME=f"dnp3test{os.getpid()}")
-        cls.addClassCleanup(cls.compose, "down", "-v", "-t", "5", "--remove-orphans")
+        cls.addClassCleanup(cls.compose, "down", "-v", "-t", "5", "--rmi", "local")
         built = cls.compose("build", timeout=BUILD_S)
         if built.returncode != 0:
             raise RuntimeError(f"build: {built.stdout[-4000:]}")
