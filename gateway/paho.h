@@ -27,4 +27,9 @@ void gw_paho_uri(int seat, char uri[GW_PAHO_URI_MAX]);
 /* Paho calls this in place of connect(2). */
 int gw_paho_connect(int fd, const struct sockaddr *address, socklen_t length);
 
+/* Stands in for Paho's own, which up to 1.3.13 makes each destroy of a client leak topic and
+ * payload of what was queued but not sent (its issue 1474). Later versions do not have it, and
+ * nobody calls this then. */
+void MQTTAsync_NULLPublishCommands(void *client);
+
 #endif
