@@ -24,13 +24,21 @@ static struct seat seats[SEATS];
 static unsigned sitting;
 static MQTTAsync keeper;
 
+/* Paho formats a line for every packet and call, and keeps the last ones in memory for nobody. Only
+ * levels up to ERROR reach that part of it; its environment variables still rule. */
+static int start_paho(void)
+{
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
+    return MQTTAsync_create(&keeper, "tcp://127.0.0.1:1", "keeper", MQTTCLIENT_PERSISTENCE_NONE,
+                            NULL);
+}
+
 int gw_paho_sit(void)
 {
     for (int i = 0; i < SEATS; i++) {
         if (atomic_exchange(&seats[i].taken, true))
             continue;
-        if (!keeper && MQTTAsync_create(&keeper, "tcp://127.0.0.1:1", "keeper",
-                                        MQTTCLIENT_PERSISTENCE_NONE, NULL) != MQTTASYNC_SUCCESS) {
+        if (!keeper && start_paho() != MQTTASYNC_SUCCESS) {
             atomic_store(&seats[i].taken, false);
             return -1;
         }
