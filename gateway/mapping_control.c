@@ -361,7 +361,7 @@ static bool add_control(struct gw_mapping_compiler *c, const struct gw_map_contr
     if (c->control_count == c->control_room) {
         size_t room = c->control_room ? c->control_room * 2 : 16;
         struct gw_map_control *grown =
-            gw_memory_resize(GW_OWNER_CONTROLS, c->controls, room * sizeof *grown);
+            gw_memory_resize(GW_OWNER_CONFIG, c->controls, room * sizeof *grown);
         if (!grown)
             return false;
         c->controls = grown;
