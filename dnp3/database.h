@@ -67,7 +67,8 @@ int dnp3_database_configure(struct dnp3_database *database, enum dnp3_point_type
                             uint32_t index, const struct dnp3_point_setup *setup);
 
 /* Takes a new value: `point->index` says which; octets are copied. 1 when it is an event, 0 when
- * not; UNKNOWN where there is no such point; RANGE where an octet string is too long. */
+ * not; UNKNOWN where there is no such point; RANGE where an octet string is too long. An empty one
+ * is never reported: no variation says it. */
 int dnp3_database_update(struct dnp3_database *database, enum dnp3_point_type type,
                          const struct dnp3_point *point, enum dnp3_event_mode mode);
 

@@ -89,9 +89,14 @@ void sim_outstation_touch(struct sim_outstation *outstation)
 {
     if (outstation->dirty)
         return;
+    struct sim *sim = outstation->sim;
     outstation->dirty = true;
-    outstation->next_dirty = outstation->sim->dirty;
-    outstation->sim->dirty = outstation;
+    outstation->next_dirty = NULL;
+    if (sim->dirty)
+        sim->last_dirty->next_dirty = outstation;
+    else
+        sim->dirty = outstation;
+    sim->last_dirty = outstation;
 }
 
 static void pump(struct sim_outstation *outstation)

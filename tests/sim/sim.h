@@ -53,7 +53,8 @@ struct sim {
     struct sim_outstation *outstations; /* config->outstations, one each, disabled ones empty */
     struct sim_line *lines;
     size_t line_count;
-    struct sim_outstation *dirty;
+    struct sim_outstation *dirty; /* first of those touched */
+    struct sim_outstation *last_dirty;
     struct sim_events *events;
     uv_timer_t clock; /* moves the points of type time */
 };

@@ -47,8 +47,8 @@ static struct sim_value analog_start(struct sim_random *random, const struct gw_
     bool known = false;
     for (size_t i = 0; map && map->unit && i < sizeof units / sizeof units[0]; i++) {
         if (strcmp(map->unit, units[i].unit) == 0) {
-            usual = units[i].usual * (0.98 + 0.04 * sim_random_unit(random));
             part = units[i].part;
+            usual = units[i].usual * (1 + part * (sim_random_unit(random) - 0.5));
             known = true;
         }
     }

@@ -100,6 +100,8 @@ static void octet_strings_are_copied(void **state)
     point.length = 33;
     assert_int_equal(dnp3_database_update(database, type, &point, DNP3_EVENT_DETECT),
                      DNP3_ERR_RANGE);
+    point.length = 0;
+    assert_int_equal(dnp3_database_update(database, type, &point, DNP3_EVENT_FORCE), 0);
     dnp3_database_free(database);
 }
 

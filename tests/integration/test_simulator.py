@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dnp3-sim by itself: several outstations on a line, connections that replace one another, where it
+listens, and what it says when it cannot."""
+
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import shutil
+import time
+import unittest
+
+from dnp3_peer import frame
+from processes import Children, free_port
+
+BIN = os.environ.get("DNP3_BIN", "build/dev/bin")
+PATIENCE_S = 10
+LINK_STATUS = 0xC9
+DATA = 0xC4
+MAPPING = {"device": "small", "points": [{"type": "analog_input", "index": "0..3"}]}
+
+
+class Line:
+    """A connection to the simulator that sorts what comes by the outstation it comes from."""
+
+    def __init__(self, test, port, address="127.0.0.1"):
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                self.socket = socket.create_connection((address, port), PATIENCE_S)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        test.addCleanup(self.socket.close)
+        self.octets = b""
+
+    def send(self, control, address, data=b""):
+        self.socket.sendall(frame(control, address, 1, data))
+
+    def receive(self):
+        """(source, control, user data) of the next frame, or None at the end."""
+        while True:
+            if len(self.octets) >= 10:
+                length = self.octets[2] - 5
+                size = 10 + length + (length + 15) // 16 * 2
+                if len(self.octets) >= size:
+                    whole, self.octets = self.octets[:size], self.octets[size:]
+                    body = whole[10:]
+                    data = b"".join(body[at:at + 16] if at + 18 <= len(body) else body[at:-2]
+                                    for at in range(0, len(body), 18))
+                    return int.from_bytes(whole[6:8], "little"), whole[3], data
+            try:
+                more = self.socket.recv(4096)
+            except ConnectionResetError:
+                return None
+            if not more:
+                return None
+            self.octets += more
+
+    def wait(self, source, control, start=b""):
+        """The user data of the first frame from `source` with this control and start."""
+        while True:
+            found = self.receive()
+            if found is None:
+                raise AssertionError("the connection ended")
+            if found[0] == source and found[1] == control and found[2][1:].startswith(start):
+                return found[2]
+
+
+class Simulator(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="dnp3-sim-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.children = Children(self.folder)
+        self.addCleanup(self.children.stop)
+        self.port = free_port()
+
+    def write(self, **config):
+        whole = {"gateway": "test", "mqtt": {"url": "mqtt://127.0.0.1:1883"}, **config}
+        for name, content in (("mapping.json", MAPPING), ("gateway.json", whole)):
+            with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+                json.dump(content, file)
+
+    def argv(self, *options):
+        return [os.path.join(BIN, "dnp3-sim"), "-c", os.path.join(self.folder, "gateway.json"),
+                *options]
+
+    def start(self, *options):
+        return self.children.start("sim", self.argv(*options))
+
+    def outstation(self, address, **keys):
+        return {"name": f"device-{address}", "address": address, "mapping": "mapping.json", **keys}
+
+    def multi_drop(self, addresses=(3, 4, 5)):
+        self.write(channels=[{"name": "line", "type": "tcp",
+                              "endpoints": [f"127.0.0.1:{self.port}"]}],
+                   outstations=[self.outstation(address, channel="line") for address in addresses])
+
+    def test_many_on_one_line(self):
+        self.multi_drop()
+        self.start("--events-per-second", "0")
+        line = Line(self, self.port)
+        for address in (3, 4, 5):
+            line.wait(address, 0x44, b"\xF0\x82")
+        for address in (4, 3, 5):
+            line.send(LINK_STATUS, address)
+            line.wait(address, 0x0B)
+        line.send(LINK_STATUS, 6)  # nobody
+        # To all: clear the restart flag. Each tells of it in its next answer (IIN1.0).
+        line.send(DATA, 0xFFFF, bytes.fromhex("C0 C0 02 50 01 00 07 07 00"))
+        for address in (3, 4, 5):
+            line.send(DATA, address, bytes.fromhex("C1 C1 17"))
+            answer = line.wait(address, 0x44, b"\xC1\x81")
+            self.assertEqual(answer[3] & 0x81, 0x01)
+
+    def test_a_new_connection_replaces_the_old(self):
+        self.multi_drop()
+        self.start("--events-per-second", "0")
+        old = Line(self, self.port)
+        old.wait(3, 0x44, b"\xF0\x82")
+        new = Line(self, self.port)
+        new.wait(3, 0x44)
+        while old.receive() is not None:
+            pass
+        new.send(LINK_STATUS, 5)
+        new.wait(5, 0x0B)
+
+    def test_two_channels_to_one_endpoint(self):
+        """Each connection keeps the outstation that is addressed on it."""
+        self.write(outstations=[self.outstation(address, connect=f"tcp://127.0.0.1:{self.port}")
+                                for address in (3, 4)])
+        self.start("--events-per-second", "0")
+        lines = {address: Line(self, self.port) for address in (3, 4)}
+        for _ in range(3):
+            for address, line in lines.items():
+                line.send(LINK_STATUS, address)
+                line.wait(address, 0x0B)
+        lines[3].send(LINK_STATUS, 4)  # it moves over; its own line, left by all, ends
+        lines[3].wait(4, 0x0B)
+        while lines[4].receive() is not None:
+            pass
+
+    def test_bind(self):
+        self.write(outstations=[self.outstation(3, connect=f"tcp://10.255.255.1:{self.port}")])
+        self.start("--bind", "127.0.0.1", "--events-per-second", "0")
+        line = Line(self, self.port)
+        line.send(LINK_STATUS, 3)
+        line.wait(3, 0x0B)
+
+    def values(self, *options):
+        """The first answer to a class 0 read."""
+        sim = self.start("--events-per-second", "0", *options)
+        line = Line(self, self.port)
+        line.send(DATA, 3, bytes.fromhex("C0 D0 00"))  # the null response's confirm
+        line.send(DATA, 3, bytes.fromhex("C1 C1 01 3C 01 06"))
+        answer = line.wait(3, 0x44, b"\xC1\x81")
+        self.children.stop_one(sim)
+        return answer[5:]
+
+    def test_seed(self):
+        self.multi_drop()
+        first = self.values("--seed", "7")
+        self.assertEqual(first[:3], b"\x1E\x01\x00")
+        self.assertEqual(first, self.values("--seed", "7"))
+        self.assertNotEqual(first, self.values("--seed", "8"))
+
+    def test_stops_cleanly(self):
+        self.multi_drop()
+        sim = self.start("--events-per-second", "100")
+        Line(self, self.port).wait(3, 0x44)
+        self.assertEqual(self.children.stop_one(sim), 0)
+
+    def run_once(self, argv):
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        return done.returncode, done.stderr
+
+    def test_says_what_is_wrong(self):
+        code, text = self.run_once([os.path.join(BIN, "dnp3-sim")])
+        self.assertEqual(code, 2)
+        self.assertIn("usage: dnp3-sim", text)
+        self.multi_drop()
+        code, text = self.run_once(self.argv("--events-per-second", "some"))
+        self.assertEqual(code, 2)
+        self.assertIn('"some"', text)
+        with socket.create_server(("127.0.0.1", self.port)):
+            code, text = self.run_once(self.argv())
+        self.assertEqual(code, 1)
+        self.assertIn(f"cannot listen on 127.0.0.1:{self.port}", text)
+        self.write(outstations=[{"name": "device-3"}])
+        code, text = self.run_once(self.argv())
+        self.assertEqual(code, 3)
+        self.assertIn("gateway.json:", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
