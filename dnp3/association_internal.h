@@ -33,8 +33,8 @@ struct backoff {
     uint8_t failures;
 };
 
-/* How long a control waits for the peer to acknowledge what was written before it, and how often the
- * host is asked: peers acknowledge within 40 to 200 ms where they have nothing to say. */
+/* How long a control waits for the peer to acknowledge what was written before it, and how often
+ * the host is asked: peers acknowledge within 40 to 200 ms where they have nothing to say. */
 enum { LINE_WAIT_MS = 1000, LINE_ASK_MS = 5 };
 
 enum owed_state { OWED_NONE, OWED_HELD, OWED_READY };

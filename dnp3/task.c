@@ -312,7 +312,10 @@ bool task_next(struct dnp3_association *a, struct dnp3_writer *out)
     if (a->out.kind != REQUEST_NONE) {
         /* A multi-fragment READ that waits for our held confirm gives way to a control (rule 5). */
         bool waits_for_us = a->solicited.state == OWED_HELD && a->solicited.more;
-        return a->commands && waits_for_us && operate_next(a, out);
+        if (a->commands && waits_for_us)
+            return operate_next(a, out);
+        a->line_wait_until_ms = 0;
+        return false;
     }
     if (a->link_full)
         return now >= a->link_full_ask_ms && ask_link_status(a);

@@ -23,6 +23,7 @@ struct side {
     enum dnp3_verdict verdict;
     struct promise promises[2]; /* solicited, unsolicited */
     bool withholding;
+    bool line_busy;
     bool inside;                        /* a fragment */
     uint8_t request[DNP3_FRAGMENT_MAX]; /* the last one */
     size_t request_length;
@@ -128,7 +129,13 @@ static int64_t on_wall_clock(void *user)
     return ((struct side *)user)->withholding ? -1 : 1700000000000;
 }
 
-static const struct dnp3_association_callbacks callbacks = {.fragment = on_fragment,
+static bool on_line_clear(void *user)
+{
+    return !((struct side *)user)->line_busy;
+}
+
+static const struct dnp3_association_callbacks callbacks = {.line_clear = on_line_clear,
+                                                            .fragment = on_fragment,
                                                             .points = on_points,
                                                             .problem = on_problem,
                                                             .fragment_end = on_fragment_end,
@@ -335,6 +342,13 @@ static void raw(struct world *world, size_t which, bool framed)
     world->at += length;
 }
 
+static void set_host(struct world *world, struct side *side)
+{
+    uint8_t how = next(world);
+    side->verdict = (enum dnp3_verdict)(how % 3);
+    side->line_busy = how & 0x80;
+}
+
 static void step(struct world *world)
 {
     uint8_t word = next(world);
@@ -362,7 +376,7 @@ static void step(struct world *world)
         send_control(world, which);
         break;
     case 10:
-        side->verdict = (enum dnp3_verdict)(next(world) % 3);
+        set_host(world, side);
         break;
     case 11:
         dnp3_association_demand(side->association, (enum dnp3_demand)(next(world) % 3));

@@ -23,6 +23,7 @@ enum {
     CONTROLS_MAX = 4096,
     LATENCY_MAX_MS = 200,
     STALL_MAX_MS = 9000,
+    RESPONSE_TIMEOUT_MS = 5000, /* the default */
     STEPS = 1500,
     SEEDS = 12,
     SETTLE_MS = 1200000
@@ -109,7 +110,9 @@ struct world {
     uint64_t now;
     bool connected;
     bool settling;
+    bool abort; /* the host closes: octets of a control may be on the way (rule 15) */
     uint64_t reconnect_ms;
+    uint64_t give_up_ms; /* TCP_USER_TIMEOUT of what the master wrote (rule 15) */
     size_t live;
     size_t allocated;
     struct dnp3_allocator allocator;
@@ -132,6 +135,11 @@ struct world {
             assert_true(condition);                                                                \
         }                                                                                          \
     } while (0)
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static uint32_t draw(struct world *world, uint32_t below)
 {
@@ -273,7 +281,14 @@ static int64_t on_wall_clock(void *user)
     return 1700000000000 + (int64_t)((struct station *)user)->world->now;
 }
 
-static const struct dnp3_association_callbacks callbacks = {.fragment = on_fragment,
+/* As SIOCOUTQ tells: nothing is on the way. */
+static bool on_line_clear(void *user)
+{
+    return ((struct station *)user)->world->down.count == 0;
+}
+
+static const struct dnp3_association_callbacks callbacks = {.line_clear = on_line_clear,
+                                                            .fragment = on_fragment,
                                                             .points = on_points,
                                                             .problem = on_problem,
                                                             .fragment_end = on_fragment_end,
@@ -314,7 +329,7 @@ static enum dnp3_status on_operate(void *user, const struct dnp3_command *comman
     world->operated++;
     CHECK(world, control->operated == 1);
     CHECK(world, &world->stations[control->station] == station);
-    CHECK(world, world->now <= control->expires_ms + LATENCY_MAX_MS + STALL_MAX_MS);
+    CHECK(world, world->now <= control->expires_ms + RESPONSE_TIMEOUT_MS);
     return DNP3_STATUS_SUCCESS;
 }
 
@@ -340,6 +355,8 @@ static void on_done(struct dnp3_command_request *request)
     CHECK(world, !control->done);
     control->done = true;
     world->outcomes[request->outcome]++;
+    if (request->reason == DNP3_REASON_NO_ANSWER && world->down.count)
+        world->abort = true;
     if (request->outcome == DNP3_OUTCOME_DONE)
         CHECK(world, control->operated == 1);
     else if (request->outcome != DNP3_OUTCOME_UNKNOWN)
@@ -386,6 +403,8 @@ static void push(struct world *world, struct pipe *pipe, const uint8_t *octets, 
         if (due < pipe->last_ms)
             due = pipe->last_ms; /* in order */
         pipe->last_ms = due;
+        if (pipe == &world->down && due > world->now + RESPONSE_TIMEOUT_MS)
+            world->give_up_ms = earliest(world->give_up_ms, world->now + RESPONSE_TIMEOUT_MS);
         chunk->due_ms = due;
         chunk->length = n;
         memcpy(chunk->octets, octets, n);
@@ -446,6 +465,7 @@ static void cut(struct world *world)
     if (!world->connected)
         return;
     world->connected = false;
+    world->give_up_ms = DNP3_NEVER;
     world->reconnect_ms = world->now + 1 + draw(world, chance(world, 700) ? 100 : 20000);
     world->down.count = 0;
     world->up.count = 0;
@@ -506,15 +526,10 @@ static void weather_turn(struct world *world)
     }
 }
 
-static uint64_t earliest(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* The next moment at which anything is due. */
 static uint64_t next_due(const struct world *world)
 {
-    uint64_t due = dnp3_master_deadline(world->master);
+    uint64_t due = earliest(dnp3_master_deadline(world->master), world->give_up_ms);
     for (size_t s = 0; s < STATIONS; s++) {
         const struct station *station = &world->stations[s];
         due = earliest(due, dnp3_outstation_deadline(station->outstation));
@@ -539,6 +554,9 @@ static void turn(struct world *world)
         host_turn(&world->stations[s]);
     }
     pump(world);
+    if (world->abort || world->now >= world->give_up_ms)
+        cut(world);
+    world->abort = false;
     CHECK(world, dnp3_master_deadline(world->master) > world->now);
     for (size_t s = 0; s < STATIONS; s++) {
         struct station *station = &world->stations[s];
@@ -609,6 +627,7 @@ static struct world *create(const struct weather *weather, uint64_t seed)
     world->seed = seed;
     world->random = seed * 0x9E3779B97F4A7C15u + 1;
     world->now = 1000;
+    world->give_up_ms = DNP3_NEVER;
     world->allocator =
         (struct dnp3_allocator){.allocate = allocate, .release = release, .user = world};
     world->pool = dnp3_pool_create(&world->allocator, 2 * STATIONS);
