@@ -259,12 +259,15 @@ int dnp3_database_update(struct dnp3_database *database, enum dnp3_point_type ty
     struct report *report = report_of(database, type, point->index);
     if (!report || report->setup.absent)
         return DNP3_ERR_UNKNOWN;
-    if (type == DNP3_POINT_OCTET_STRING && point->length > database->string_size)
+    bool text = type == DNP3_POINT_OCTET_STRING;
+    if (text && point->length > database->string_size)
         return DNP3_ERR_RANGE;
     const struct dnp3_point *old = &database->tables[type].points[point->index];
     bool event =
         mode == DNP3_EVENT_FORCE || (mode == DNP3_EVENT_DETECT && detect(report, type, old, point));
-    if (type != DNP3_POINT_OCTET_STRING && (event || mode == DNP3_EVENT_SUPPRESS))
+    if (text)
+        event = event && point->length;
+    else if (event || mode == DNP3_EVENT_SUPPRESS)
         report->reported = point->number;
     store(database, type, point);
     return event && report->setup.event_class;
