@@ -61,7 +61,7 @@ static void on_connected(void *user, const struct gw_mqtt_connection *connection
 static void on_disconnected(void *user, const char *reason)
 {
     struct gw_publisher *p = user;
-    gw_log(GW_LOG_WARNING, "mqtt", "broker lost: %s", reason);
+    (void)reason; /* logged already */
     p->online = false;
     if (p->looking)
         uv_timer_stop(&p->timer);
