@@ -120,11 +120,24 @@ static void restarted(struct dnp3_association *a)
     association_event(a, DNP3_ASSOCIATION_RESTARTED, 0);
 }
 
+static const uint16_t class_bits =
+    DNP3_IIN_CLASS_1_EVENTS | DNP3_IIN_CLASS_2_EVENTS | DNP3_IIN_CLASS_3_EVENTS;
+
+static void react_events(struct dnp3_association *a, uint16_t iin, uint16_t rising)
+{
+    if (!a->config->events_on_iin || !(iin & class_bits))
+        return;
+    /* IIN1.1..1.3 and the class bits have the same places. */
+    a->scan |= (uint8_t)(iin & DNP3_CLASS_EVENTS);
+    if (rising & class_bits)
+        task_want(a, REQUEST_EVENTS);
+    else
+        task_want_later(a, REQUEST_EVENTS);
+}
+
 /* `classes`: the class bits tell of events that were not in this fragment. */
 void response_iin(struct dnp3_association *a, uint16_t iin, bool classes)
 {
-    const uint16_t class_bits =
-        DNP3_IIN_CLASS_1_EVENTS | DNP3_IIN_CLASS_2_EVENTS | DNP3_IIN_CLASS_3_EVENTS;
     if (!classes)
         iin &= (uint16_t)~class_bits;
     uint16_t rising = iin & (uint16_t)~a->iin;
@@ -142,11 +155,7 @@ void response_iin(struct dnp3_association *a, uint16_t iin, bool classes)
             task_want(a, REQUEST_INTEGRITY);
         association_event(a, DNP3_ASSOCIATION_OVERFLOWED, 0);
     }
-    if (a->config->events_on_iin && iin & class_bits) {
-        /* IIN1.1..1.3 and the class bits have the same places. */
-        a->scan |= (uint8_t)(iin & DNP3_CLASS_EVENTS);
-        react(a, iin & class_bits, iin, rising, REQUEST_EVENTS);
-    }
+    react_events(a, iin, rising);
 }
 
 static bool is_control(enum request_kind kind)
@@ -212,7 +221,10 @@ static void solicited(struct dnp3_association *a, const struct dnp3_app_header *
     }
     bool read = is_read(a->out.kind);
     enum dnp3_verdict verdict = accept_fragment(a, &fragment, sequence, in);
-    response_iin(a, header->iin, !(read && fragment.confirm_wanted));
+    bool reports = read && fragment.confirm_wanted;
+    response_iin(a, header->iin, !reports);
+    if (reports && fragment.final) /* what it still announces may be this or more: a look later */
+        react_events(a, header->iin, 0);
     if (fragment.final)
         task_answered(a, header->iin);
     else
