@@ -14,7 +14,6 @@ enum gw_session_kind { GW_SESSION_CONTINUOUS };
 enum gw_on_offline { GW_ON_OFFLINE_MARK, GW_ON_OFFLINE_KEEP };
 enum gw_confirm { GW_CONFIRM_SAFE, GW_CONFIRM_RECEIVED };
 enum gw_time_sync { GW_TIME_SYNC_LAN, GW_TIME_SYNC_DIRECT, GW_TIME_SYNC_NONE };
-enum { GW_COMMAND_INTEGRITY = 0x01 }; /* bits of gw_profile.commands */
 enum { GW_POLLS_MAX = 32 };           /* of one profile */
 
 /* One periodic read: classes, or one object header. */
@@ -46,7 +45,6 @@ struct gw_profile {
     bool clear_restart;
     bool events_on_iin;
     bool controls;
-    uint8_t commands; /* GW_COMMAND_* bits */
     const struct gw_poll *polls;
     size_t poll_count;
 };

@@ -59,28 +59,6 @@ static void read_controls(const struct gw_reader *reader, const json_t *value,
         gw_keys_expected(reader, path, "true or false");
 }
 
-static void read_commands(const struct gw_reader *reader, const json_t *value,
-                          const struct gw_json_path *path, void *field)
-{
-    static const struct gw_word words[] = {
-        {"integrity", GW_COMMAND_INTEGRITY}, {"events", GW_WORD_PLANNED},
-        {"time_sync", GW_WORD_PLANNED},      {"freeze", GW_WORD_PLANNED},
-        {"freeze_clear", GW_WORD_PLANNED},   {"restart_cold", GW_WORD_PLANNED},
-        {"restart_warm", GW_WORD_PLANNED},   {"deadband", GW_WORD_PLANNED},
-        {"file", GW_WORD_PLANNED},           {"attributes", GW_WORD_PLANNED},
-        {"decode", GW_WORD_PLANNED},         {NULL, GW_WORDS_END}};
-    uint8_t *bits = field;
-    *bits = 0;
-    if (!gw_keys_list(reader, value, path))
-        return;
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        struct gw_json_path step = {.parent = path, .index = i};
-        int bit = 0;
-        if (gw_keys_word(reader, json_array_get(value, i), &step, words, &bit))
-            *bits |= (uint8_t)bit;
-    }
-}
-
 /* Polls */
 
 static void read_poll_classes(const struct gw_reader *reader, const json_t *value,
@@ -332,12 +310,7 @@ static const struct gw_key profile_rows[] = {
      PROFILE(controls),
      .schema = "{\"type\":\"boolean\"}",
      .help = "Controls of this outstation."},
-    {.name = "commands",
-     .read = read_commands,
-     .fallback = "[\"integrity\"]",
-     PROFILE(commands),
-     .schema = "{\"type\":\"array\",\"items\":{\"enum\":[\"integrity\"]}}",
-     .help = "Outstation commands that are allowed."},
+    {.name = "commands", PLANNED, .help = "Outstation commands that are allowed."},
 };
 const struct gw_keys gw_profile_keys = {"a profile", profile_rows, COUNT(profile_rows)};
 

@@ -81,7 +81,6 @@ static void test_defaults(void **state)
     assert_false(profile->unsolicited_untouched);
     assert_true(profile->clear_restart && profile->events_on_iin && profile->controls);
     assert_int_equal(profile->time_sync, GW_TIME_SYNC_LAN);
-    assert_int_equal(profile->commands, GW_COMMAND_INTEGRITY);
     assert_int_equal(profile->poll_count, 2);
     assert_int_equal(profile->polls[0].classes, 0x0e);
     assert_int_equal(profile->polls[0].every_ms, 60000);
