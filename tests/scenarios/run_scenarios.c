@@ -6,137 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "tests/scenarios/world.h"
-
-enum { LINE_MAX_OCTETS = 8192, OCTETS_MAX = 8192 };
-
-struct run {
-    struct world world;
-    const char *file;
-    int line;
-    size_t chunk;
-    bool failed;
-    bool muted[2]; /* points and problems are not expected one by one */
-    struct side *side;
-};
-
-static void fail(struct run *run, const char *what, const char *detail)
-{
-    if (!run->failed)
-        fprintf(stderr, "%s:%d: %s%s%s%s\n", run->file, run->line, what, *detail ? ": " : "",
-                detail, run->chunk ? " (fed octet by octet)" : "");
-    run->failed = true;
-}
-
-/* Words. */
-
-static char *word(char **text)
-{
-    char *start = *text + strspn(*text, " \t");
-    char *end = start + strcspn(start, " \t");
-    if (*end)
-        *end++ = 0;
-    *text = end + strspn(end, " \t");
-    return start;
-}
-
-static bool is(const char *a, const char *b)
-{
-    return strcmp(a, b) == 0;
-}
-
-static double number(struct run *run, const char *text)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end)
-        fail(run, "a number was expected", text);
-    return value;
-}
-
-/* Octets in hex; blanks do not matter, (A0 B1)*3 repeats. */
-static size_t hex(struct run *run, const char *text, uint8_t *octets)
-{
-    size_t length = 0;
-    size_t group = 0;
-    while (*text && length < OCTETS_MAX) {
-        unsigned value;
-        if (*text == ' ') {
-            text++;
-        } else if (*text == '(') {
-            group = length;
-            text++;
-        } else if (*text == ')' && text[1] == '*') {
-            size_t size = length - group;
-            unsigned long times = strtoul(text + 2, (char **)(uintptr_t)&text, 10);
-            for (; times > 1 && length + size <= OCTETS_MAX; times--, length += size)
-                memcpy(octets + length, octets + group, size);
-        } else if (isxdigit((unsigned char)text[0]) && isxdigit((unsigned char)text[1]) &&
-                   sscanf(text, "%2x", &value) == 1) {
-            octets[length++] = (uint8_t)value;
-            text += 2;
-        } else {
-            fail(run, "hex octets were expected", text);
-            return 0;
-        }
-    }
-    return length;
-}
-
-/* "@11" at the start of what follows chooses an outstation; without it the first is meant. */
-static struct side *side_of(struct run *run, char **text)
-{
-    if (**text != '@')
-        return &run->world.sides[0];
-    unsigned address = (unsigned)number(run, word(text) + 1);
-    struct side *side = world_side(&run->world, address);
-    if (!side)
-        fail(run, "no such outstation", "");
-    return side ? side : &run->world.sides[0];
-}
-
-/* What the script did not ask for is a failure. */
-static void nothing_left(struct run *run)
-{
-    for (struct record *record = run->world.records; record; record = record->next) {
-        if ((record->kind == RECORD_POINTS && run->muted[0]) ||
-            (record->kind == RECORD_PROBLEM && run->muted[1]))
-            continue;
-        char detail[400];
-        snprintf(detail, sizeof detail, "%s %.300s (of %u)", record_kind_text(record->kind),
-                 record->text, record->address);
-        fail(run, "not expected", detail);
-    }
-}
-
-static void forget_records(struct run *run)
-{
-    while (run->world.records) {
-        struct record *record = run->world.records;
-        run->world.records = record->next;
-        record_free(record);
-    }
-    run->world.tail = &run->world.records;
-}
-
-static void expect(struct run *run, enum record_kind kind, struct side *side, const char *text)
-{
-    struct record *record = world_steal(&run->world, kind, side->address);
-    char detail[600];
-    if (record && strcasecmp(record->text, text) == 0) {
-        record_free(record);
-        return;
-    }
-    for (const struct record *other = run->world.records; other; other = other->next)
-        if (other->kind == RECORD_BROKEN)
-            fail(run, "broken rule", other->text);
-    snprintf(detail, sizeof detail, "%s \"%.250s\", came \"%.250s\"", record_kind_text(kind), text,
-             record ? record->text : "nothing");
-    fail(run, "expected", detail);
-    record_free(record);
-}
+#include "tests/scenarios/script.h"
 
 /* Configuration lines. */
 
@@ -151,9 +22,9 @@ static uint8_t classes(const char *text)
 
 static void set(struct run *run, char *text)
 {
-    struct dnp3_association_config *config = &side_of(run, &text)->config;
-    const char *key = word(&text);
-    const char *value = word(&text);
+    struct dnp3_association_config *config = &script_side_of(run, &text)->config;
+    const char *key = script_word(&text);
+    const char *value = script_word(&text);
     struct {
         const char *key;
         uint32_t *value;
@@ -172,42 +43,42 @@ static void set(struct run *run, char *text)
                     {"clear_restart", &config->clear_restart},
                     {"events_on_iin", &config->events_on_iin}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (is(key, numbers[i].key)) {
-            *numbers[i].value = (uint32_t)number(run, value);
+        if (script_is(key, numbers[i].key)) {
+            *numbers[i].value = (uint32_t)script_number(run, value);
             return;
         }
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
-        if (is(key, switches[i].key)) {
-            *switches[i].value = is(value, "yes");
+        if (script_is(key, switches[i].key)) {
+            *switches[i].value = script_is(value, "yes");
             return;
         }
-    if (is(key, "integrity"))
+    if (script_is(key, "integrity"))
         config->integrity = classes(value);
-    else if (is(key, "unsolicited"))
+    else if (script_is(key, "unsolicited"))
         config->unsolicited = classes(value);
-    else if (is(key, "max_request"))
-        config->max_request = (uint16_t)number(run, value);
-    else if (is(key, "time_sync"))
-        config->time_sync = is(value, "lan")      ? DNP3_TIME_SYNC_LAN
-                            : is(value, "direct") ? DNP3_TIME_SYNC_DIRECT
-                                                  : DNP3_TIME_SYNC_NONE;
+    else if (script_is(key, "max_request"))
+        config->max_request = (uint16_t)script_number(run, value);
+    else if (script_is(key, "time_sync"))
+        config->time_sync = script_is(value, "lan")      ? DNP3_TIME_SYNC_LAN
+                            : script_is(value, "direct") ? DNP3_TIME_SYNC_DIRECT
+                                                         : DNP3_TIME_SYNC_NONE;
     else
-        fail(run, "no such setting", key);
+        script_fail(run, "no such setting", key);
 }
 
 /* poll class 123 every 10000 | poll 30v1 all every 5000 | poll 30v1 0..99 every 5000 */
 static void poll(struct run *run, char *text)
 {
-    struct side *side = side_of(run, &text);
+    struct side *side = script_side_of(run, &text);
     if (side->config.poll_count == POLLS_MAX) {
-        fail(run, "too many polls", "");
+        script_fail(run, "too many polls", "");
         return;
     }
     struct dnp3_poll *poll = &side->polls[side->config.poll_count++];
     unsigned group, variation, start, stop;
-    const char *what = word(&text);
-    const char *which = word(&text);
-    if (is(what, "class"))
+    const char *what = script_word(&text);
+    const char *which = script_word(&text);
+    if (script_is(what, "class"))
         poll->classes = classes(which);
     else if (sscanf(what, "%uv%u", &group, &variation) == 2) {
         poll->group = (uint8_t)group;
@@ -218,11 +89,11 @@ static void poll(struct run *run, char *text)
             poll->stop = stop;
         }
     } else {
-        fail(run, "no such poll", what);
+        script_fail(run, "no such poll", what);
     }
-    if (!is(word(&text), "every"))
-        fail(run, "\"every\" was expected", "");
-    poll->period_ms = (uint32_t)number(run, word(&text));
+    if (!script_is(script_word(&text), "every"))
+        script_fail(run, "\"every\" was expected", "");
+    poll->period_ms = (uint32_t)script_number(run, script_word(&text));
 }
 
 /* The line. */
@@ -245,8 +116,8 @@ static void say_fragment(struct run *run, char *text, bool pump)
 {
     static uint8_t octets[OCTETS_MAX];
     static uint8_t wire[OCTETS_MAX * 2];
-    struct side *side = side_of(run, &text);
-    size_t length = hex(run, text, octets);
+    struct side *side = script_side_of(run, &text);
+    size_t length = script_hex(run, text, octets);
     struct dnp3_writer out = dnp3_writer_of(wire, sizeof wire);
     dnp3_transport_write(&side->up, &out, 0x44, side->config.master_address,
                          (uint16_t)side->address, octets, length);
@@ -260,8 +131,8 @@ static void say_fragment(struct run *run, char *text, bool pump)
 static void say_link(struct run *run, char *text)
 {
     static uint8_t octets[OCTETS_MAX];
-    struct side *side = side_of(run, &text);
-    size_t length = hex(run, text, octets);
+    struct side *side = script_side_of(run, &text);
+    size_t length = script_hex(run, text, octets);
     if (length > 2) /* control octet, transport octet */
         world_say(side, octets + 2, length - 2);
     if (length)
@@ -274,10 +145,10 @@ static void say_link(struct run *run, char *text)
 static void say_any_frame(struct run *run, char *text)
 {
     static uint8_t octets[OCTETS_MAX];
-    unsigned control = (unsigned)strtoul(word(&text), NULL, 16);
-    unsigned destination = (unsigned)number(run, word(&text));
-    unsigned source = (unsigned)number(run, word(&text));
-    size_t length = hex(run, text, octets);
+    unsigned control = (unsigned)strtoul(script_word(&text), NULL, 16);
+    unsigned destination = (unsigned)script_number(run, script_word(&text));
+    unsigned source = (unsigned)script_number(run, script_word(&text));
+    size_t length = script_hex(run, text, octets);
     struct side *side = world_side(&run->world, source);
     if (side && length > 1 && octets[0] & DNP3_TRANSPORT_FIR)
         world_say(side, octets + 1, length - 1);
@@ -288,7 +159,7 @@ static void say_any_frame(struct run *run, char *text)
 static void say_raw(struct run *run, char *text)
 {
     static uint8_t octets[OCTETS_MAX];
-    size_t length = hex(run, text, octets);
+    size_t length = script_hex(run, text, octets);
     world_feed(&run->world, octets, length, run->chunk);
     world_pump(&run->world);
 }
@@ -297,25 +168,25 @@ static void heard(struct run *run, char *text)
 {
     static uint8_t octets[OCTETS_MAX];
     static char plain[2 * OCTETS_MAX + 1];
-    struct side *side = side_of(run, &text);
-    if (is(text, "nothing")) {
-        nothing_left(run);
+    struct side *side = script_side_of(run, &text);
+    if (script_is(text, "nothing")) {
+        script_nothing_left(run);
         return;
     }
-    size_t length = hex(run, text, octets);
+    size_t length = script_hex(run, text, octets);
     for (size_t i = 0; i < length; i++)
         snprintf(plain + 2 * i, 3, "%02X", octets[i]);
-    expect(run, RECORD_SENT, side, plain);
+    script_expect(run, RECORD_SENT, side, plain);
 }
 
 /* Time. */
 
 static void at(struct run *run, char *text)
 {
-    const char *step = word(&text);
+    const char *step = script_word(&text);
     if (*step != '+')
-        fail(run, "at +MILLISECONDS", step);
-    world_advance(&run->world, run->world.now + (uint64_t)number(run, step + 1));
+        script_fail(run, "at +MILLISECONDS", step);
+    world_advance(&run->world, run->world.now + (uint64_t)script_number(run, step + 1));
 }
 
 /* wait 5000: to the next deadline, which is so far away; wait: however far; wait up to 5000 */
@@ -324,20 +195,20 @@ static void wait_deadline(struct run *run, char *text)
     char detail[64];
     uint64_t deadline = dnp3_master_deadline(run->world.master);
     if (deadline == DNP3_NEVER) {
-        fail(run, "there is no deadline to wait for", "");
+        script_fail(run, "there is no deadline to wait for", "");
         return;
     }
     uint64_t wait = deadline > run->world.now ? deadline - run->world.now : 0;
-    const char *how = word(&text);
-    bool at_most = is(how, "up");
+    const char *how = script_word(&text);
+    bool at_most = script_is(how, "up");
     if (at_most)
-        word(&text);
-    const char *limit = at_most ? word(&text) : how;
+        script_word(&text);
+    const char *limit = at_most ? script_word(&text) : how;
     if (*limit) {
-        uint64_t wanted = (uint64_t)number(run, limit);
+        uint64_t wanted = (uint64_t)script_number(run, limit);
         snprintf(detail, sizeof detail, "%llu", (unsigned long long)wait);
         if (at_most ? wait > wanted : wait != wanted)
-            fail(run, "the next deadline is another", detail);
+            script_fail(run, "the next deadline is another", detail);
     }
     world_advance(&run->world, deadline);
 }
@@ -346,52 +217,52 @@ static void wait_deadline(struct run *run, char *text)
 
 static void say_verdict(struct run *run, char *text)
 {
-    struct side *side = side_of(run, &text);
-    side->verdict = is(text, "hold")  ? DNP3_CONFIRM_HOLD
-                    : is(text, "now") ? DNP3_CONFIRM_NOW
-                                      : DNP3_CONFIRM_REFUSE;
+    struct side *side = script_side_of(run, &text);
+    side->verdict = script_is(text, "hold")  ? DNP3_CONFIRM_HOLD
+                    : script_is(text, "now") ? DNP3_CONFIRM_NOW
+                                             : DNP3_CONFIRM_REFUSE;
 }
 
 static uint32_t token_of(struct run *run, const struct side *side, const char *text)
 {
-    if (is(text, "last"))
+    if (script_is(text, "last"))
         return side->last_token;
-    return (uint32_t)number(run, text);
+    return (uint32_t)script_number(run, text);
 }
 
 static void confirm(struct run *run, char *text)
 {
-    struct side *side = side_of(run, &text);
-    uint32_t token = token_of(run, side, word(&text));
-    const char *wanted = word(&text);
+    struct side *side = script_side_of(run, &text);
+    uint32_t token = token_of(run, side, script_word(&text));
+    const char *wanted = script_word(&text);
     if (token < TOKENS_MAX)
         side->safe[token] = true;
     int error = dnp3_association_confirm(side->association, token);
-    if ((error == 0) != is(wanted, "ok"))
-        fail(run, "confirm() said", error ? dnp3_error_text(error) : "ok");
+    if ((error == 0) != script_is(wanted, "ok"))
+        script_fail(run, "confirm() said", error ? dnp3_error_text(error) : "ok");
     world_pump(&run->world);
 }
 
 static void refuse(struct run *run, char *text)
 {
-    struct side *side = side_of(run, &text);
-    dnp3_association_refuse(side->association, token_of(run, side, word(&text)));
+    struct side *side = script_side_of(run, &text);
+    dnp3_association_refuse(side->association, token_of(run, side, script_word(&text)));
     world_pump(&run->world);
 }
 
 static void demand(struct run *run, char *text)
 {
-    struct side *side = side_of(run, &text);
-    dnp3_association_demand(side->association, is(text, "integrity") ? DNP3_DEMAND_INTEGRITY
-                                               : is(text, "events")  ? DNP3_DEMAND_EVENTS
-                                                                     : DNP3_DEMAND_TIME);
+    struct side *side = script_side_of(run, &text);
+    dnp3_association_demand(side->association, script_is(text, "integrity") ? DNP3_DEMAND_INTEGRITY
+                                               : script_is(text, "events")  ? DNP3_DEMAND_EVENTS
+                                                                            : DNP3_DEMAND_TIME);
     world_pump(&run->world);
 }
 
 static void withhold(struct run *run, char *text)
 {
-    struct side *side = side_of(run, &text);
-    run->world.withholding = is(text, "on");
+    struct side *side = script_side_of(run, &text);
+    run->world.withholding = script_is(text, "on");
     dnp3_association_withhold(side->association, run->world.withholding);
     world_pump(&run->world);
 }
@@ -409,7 +280,7 @@ static bool crob_code(struct dnp3_command *command, const char *name)
                  {"latch_on", DNP3_OPERATION_LATCH_ON, DNP3_TRIP_CLOSE_NONE},
                  {"latch_off", DNP3_OPERATION_LATCH_OFF, DNP3_TRIP_CLOSE_NONE}};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-        if (is(name, codes[i].name)) {
+        if (script_is(name, codes[i].name)) {
             command->code = dnp3_crob_code(codes[i].operation, codes[i].trip_close);
             return true;
         }
@@ -425,43 +296,46 @@ static void command_point(struct run *run, const char *type, char **text,
         [DNP3_COMMAND_ANALOG_FLOAT] = "float",
         [DNP3_COMMAND_ANALOG_DOUBLE] = "double",
     };
-    *command = (struct dnp3_command){
-        .index = (uint32_t)number(run, word(text)), .count = 1, .on_ms = 100, .off_ms = 100};
-    if (is(type, "crob")) {
-        const char *code = word(text);
+    *command = (struct dnp3_command){.index = (uint32_t)script_number(run, script_word(text)),
+                                     .count = 1,
+                                     .on_ms = 100,
+                                     .off_ms = 100};
+    if (script_is(type, "crob")) {
+        const char *code = script_word(text);
         if (!crob_code(command, code))
-            fail(run, "no such operation", code);
+            script_fail(run, "no such operation", code);
         return;
     }
     for (size_t i = DNP3_COMMAND_ANALOG_INT32; i <= DNP3_COMMAND_ANALOG_DOUBLE; i++)
-        if (is(type, analogs[i])) {
+        if (script_is(type, analogs[i])) {
             command->type = (enum dnp3_command_type)i;
-            command->value = number(run, word(text));
+            command->value = script_number(run, script_word(text));
             return;
         }
-    fail(run, "no such control", type);
+    script_fail(run, "no such control", type);
 }
 
 /* command sbo|direct|noack POINT.. [expires MS] [= ok|offline|full|invalid] */
 static void command(struct run *run, char *text)
 {
-    struct side *side = side_of(run, &text);
+    struct side *side = script_side_of(run, &text);
     struct request_slot *slot = world_request(&run->world, side);
     if (!slot) {
-        fail(run, "too many controls under way", "");
+        script_fail(run, "too many controls under way", "");
         return;
     }
     const char *wanted = "ok";
-    const char *mode = word(&text);
-    slot->request.mode = is(mode, "sbo")      ? DNP3_SELECT_BEFORE_OPERATE
-                         : is(mode, "direct") ? DNP3_DIRECT_OPERATE
-                                              : DNP3_DIRECT_OPERATE_NO_ACK;
+    const char *mode = script_word(&text);
+    slot->request.mode = script_is(mode, "sbo")      ? DNP3_SELECT_BEFORE_OPERATE
+                         : script_is(mode, "direct") ? DNP3_DIRECT_OPERATE
+                                                     : DNP3_DIRECT_OPERATE_NO_ACK;
     while (*text && !run->failed) {
-        const char *next = word(&text);
-        if (is(next, "expires"))
-            slot->request.expires_ms = run->world.now + (uint64_t)number(run, word(&text));
-        else if (is(next, "="))
-            wanted = word(&text);
+        const char *next = script_word(&text);
+        if (script_is(next, "expires"))
+            slot->request.expires_ms =
+                run->world.now + (uint64_t)script_number(run, script_word(&text));
+        else if (script_is(next, "="))
+            wanted = script_word(&text);
         else if (slot->request.count <= DNP3_COMMANDS_POINTS_MAX)
             command_point(run, next, &text, &slot->commands[slot->request.count++]);
     }
@@ -472,8 +346,8 @@ static void command(struct run *run, char *text)
                                                    : "invalid";
     if (error)
         slot->busy = false;
-    if (!is(came, wanted))
-        fail(run, "command() said", came);
+    if (!script_is(came, wanted))
+        script_fail(run, "command() said", came);
     world_pump(&run->world);
 }
 
@@ -481,19 +355,19 @@ static void command(struct run *run, char *text)
 
 static void expect_line(struct run *run, char *text)
 {
-    struct side *side = side_of(run, &text);
-    const char *kind = word(&text);
+    struct side *side = script_side_of(run, &text);
+    const char *kind = script_word(&text);
     for (enum record_kind k = RECORD_EVENT; k <= RECORD_STRANGER; k++)
-        if (is(kind, record_kind_text(k))) {
-            expect(run, k, side, text);
+        if (script_is(kind, record_kind_text(k))) {
+            script_expect(run, k, side, text);
             return;
         }
-    if (is(kind, "online")) {
-        if (dnp3_association_online(side->association) != is(text, "yes"))
-            fail(run, "online is not", text);
+    if (script_is(kind, "online")) {
+        if (dnp3_association_online(side->association) != script_is(text, "yes"))
+            script_fail(run, "online is not", text);
         return;
     }
-    fail(run, "no such expectation", kind);
+    script_fail(run, "no such expectation", kind);
 }
 
 #define COUNTERS(X)                                                                                \
@@ -520,45 +394,45 @@ static void expect_line(struct run *run, char *text)
 
 static void counter(struct run *run, char *text)
 {
-    struct side *side = side_of(run, &text);
+    struct side *side = script_side_of(run, &text);
     const struct dnp3_association_counters *counters = dnp3_association_counters(side->association);
     const struct dnp3_transport_counters *transport =
         dnp3_association_transport_counters(side->association);
-    const char *name = word(&text);
+    const char *name = script_word(&text);
     uint64_t value = UINT64_MAX;
     char detail[64];
 #define X(field)                                                                                   \
-    if (is(name, #field))                                                                          \
+    if (script_is(name, #field))                                                                   \
         value = counters->field;
     COUNTERS(X)
 #undef X
-    if (is(name, "no_buffer"))
+    if (script_is(name, "no_buffer"))
         value = transport->no_buffer;
-    if (is(name, "segments_discarded"))
+    if (script_is(name, "segments_discarded"))
         value = transport->discarded;
-    if (!is(word(&text), "="))
-        fail(run, "counter NAME = NUMBER", "");
+    if (!script_is(script_word(&text), "="))
+        script_fail(run, "counter NAME = NUMBER", "");
     snprintf(detail, sizeof detail, "%s is %lld", name, (long long)value);
-    if (value != (uint64_t)number(run, word(&text)))
-        fail(run, "counter", detail);
+    if (value != (uint64_t)script_number(run, script_word(&text)))
+        script_fail(run, "counter", detail);
 }
 
 /* Lines. */
 
 static void line_state(struct run *run, char *text)
 {
-    run->world.line_busy = is(text, "busy");
+    run->world.line_busy = script_is(text, "busy");
     world_pump(&run->world); /* as when a socket becomes writable */
 }
 
 static void wall(struct run *run, char *text)
 {
-    run->world.wall_ms = is(text, "unknown") ? -1 : (int64_t)number(run, text);
+    run->world.wall_ms = script_is(text, "unknown") ? -1 : (int64_t)script_number(run, text);
 }
 
 static void mute(struct run *run, char *text)
 {
-    run->muted[is(text, "problems")] = true;
+    run->muted[script_is(text, "problems")] = true;
 }
 
 static void connect_line(struct run *run, char *text)
@@ -596,13 +470,13 @@ static void disconnect_line(struct run *run, char *text)
 
 static void outstation(struct run *run, char *text)
 {
-    if (!world_side(&run->world, (unsigned)number(run, text)))
-        fail(run, "no room for an outstation", text);
+    if (!world_side(&run->world, (unsigned)script_number(run, text)))
+        script_fail(run, "no room for an outstation", text);
 }
 
 static void buffers(struct run *run, char *text)
 {
-    run->world.buffers = (uint16_t)number(run, text);
+    run->world.buffers = (uint16_t)script_number(run, text);
 }
 
 static void say(struct run *run, char *text)
@@ -617,8 +491,8 @@ static void say_more(struct run *run, char *text)
 
 static void heard_link(struct run *run, char *text)
 {
-    struct side *side = side_of(run, &text);
-    expect(run, RECORD_LINK, side, text);
+    struct side *side = script_side_of(run, &text);
+    script_expect(run, RECORD_LINK, side, text);
 }
 
 static const struct {
@@ -659,23 +533,23 @@ static void run_line(struct run *run, char *text)
     text[strcspn(text, "#\r\n")] = 0;
     for (size_t end = strlen(text); end > 0 && isspace((unsigned char)text[end - 1]); end--)
         text[end - 1] = 0;
-    const char *first = word(&text);
+    const char *first = script_word(&text);
     if (!*first)
         return;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        if (!is(first, lines[i].word))
+        if (!script_is(first, lines[i].word))
             continue;
         if (!lines[i].before && !run->world.master) {
-            fail(run, "connect comes first", "");
+            script_fail(run, "connect comes first", "");
             return;
         }
         if (!lines[i].expects)
-            nothing_left(run);
+            script_nothing_left(run);
         if (!run->failed)
             lines[i].run(run, text);
         return;
     }
-    fail(run, "no such word", first);
+    script_fail(run, "no such word", first);
 }
 
 static bool run_script(const char *path, size_t chunk)
@@ -695,14 +569,14 @@ static bool run_script(const char *path, size_t chunk)
         run_line(&run, text);
     }
     fclose(file);
-    nothing_left(&run);
-    forget_records(&run);
+    script_nothing_left(&run);
+    script_forget_records(&run);
     world_free(&run.world); /* a control under way may still get its result here */
     for (struct record *record; (record = world_steal(&run.world, RECORD_BROKEN, 0));) {
-        fail(&run, "at the end", record->text);
+        script_fail(&run, "at the end", record->text);
         record_free(record);
     }
-    forget_records(&run);
+    script_forget_records(&run);
     return !run.failed;
 }
 
