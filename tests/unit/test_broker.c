@@ -211,7 +211,7 @@ static uint16_t unused_port(void)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    bind(fd, (struct sockaddr *)&address, length);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
     getsockname(fd, (struct sockaddr *)&address, &length);
     close(fd);
     return ntohs(address.sin_port);
@@ -317,7 +317,7 @@ static void test_nagle_is_off(void **state)
     connect_here(f);
     /* The relay's own socket is the one connected to our port. */
     for (int fd = 3; fd < 64; fd++) {
-        struct sockaddr_in address;
+        struct sockaddr_in address = {0};
         socklen_t length = sizeof address;
         int on = 0;
         if (getpeername(fd, (struct sockaddr *)&address, &length) < 0 ||
@@ -514,12 +514,12 @@ static void test_timeout(void **state)
     socklen_t length = sizeof address;
     int fds[8];
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-    bind(listener, (struct sockaddr *)&address, length);
-    listen(listener, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(listener, 0), 0);
     getsockname(listener, (struct sockaddr *)&address, &length);
     for (int i = 0; i < 8; i++) {
         fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(fds[i], (struct sockaddr *)&address, length);
+        (void)connect(fds[i], (struct sockaddr *)&address, length);
     }
     expect_failure(f, "127.0.0.1", ntohs(address.sin_port), GW_BROKER_CONNECT_TIMEOUT);
     for (int i = 0; i < 8; i++)

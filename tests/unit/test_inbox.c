@@ -37,7 +37,7 @@ static void assert_text(const char *text, size_t length, const char *expected, s
 {
     assert_int_equal(length, wanted);
     assert_memory_equal(text, expected, wanted);
-    assert_int_equal(text[wanted], 0);
+    assert_true(text && text[wanted] == 0);
 }
 
 static void assert_made(const struct gw_mqtt_message *m, unsigned number)
