@@ -106,7 +106,8 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     for sessions in SESSIONS:
         memory = measure(sessions)
-        print(json.dumps({"figure": f"resident memory, {sessions:,} sessions of {POINTS} points",
+        print(json.dumps({"figure": f"resident memory, {sessions:,} session{'s' * (sessions > 1)} "
+                                    f"of {POINTS} points",
                           "value": memory["rss"], "unit": "KB", "goal": None, "peer": None,
                           "ratio": None, "met": None, "pss_kb": memory.get("pss")}), flush=True)
 

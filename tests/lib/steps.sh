@@ -56,6 +56,6 @@ step_stop() {
 install_sets() {
     step_missing=$("$top/tests/lib/packages.sh" missing "$@") || return 1
     [ -n "$step_missing" ] || return 0
-    step "installing $(echo "$step_missing" | wc -l) packages" \
+    step "installing $(echo "$step_missing" | tr '\n' ' ' | cut -c1-60)..." \
         "$top/tests/lib/packages.sh" install "$@"
 }
