@@ -24,6 +24,22 @@ void dnp3_association_config_default(struct dnp3_association_config *config)
     };
 }
 
+static bool poll_takes_events(const struct dnp3_poll *poll)
+{
+    const struct dnp3_object_row *row =
+        poll->classes ? NULL : dnp3_object_row(poll->group, poll->variation);
+    return poll->classes & DNP3_CLASS_EVENTS || (row && row->kind == DNP3_KIND_EVENT);
+}
+
+bool dnp3_association_takes_events(const struct dnp3_association_config *config)
+{
+    bool takes = config->integrity & DNP3_CLASS_EVENTS || config->events_on_iin ||
+                 (config->manage_unsolicited && config->unsolicited);
+    for (size_t i = 0; !takes && i < config->poll_count; i++)
+        takes = poll_takes_events(&config->polls[i]);
+    return takes;
+}
+
 const char *dnp3_association_event_text(enum dnp3_association_event event)
 {
     static const char *const texts[] = {

@@ -70,6 +70,10 @@ struct dnp3_association_config {
  * fragments 2048, integrity of all classes, unsolicited 1..3, LAN time, no polls. */
 void dnp3_association_config_default(struct dnp3_association_config *config);
 
+/* Does a master with this configuration ever ask for events or let them be sent? One that does not
+ * stands beside another master and leaves the events to it: it reads none of its own accord. */
+bool dnp3_association_takes_events(const struct dnp3_association_config *config);
+
 /* A fragment that was accepted. */
 struct dnp3_fragment {
     uint32_t token; /* names the owed confirm; 0 where none is owed */

@@ -75,13 +75,15 @@ void task_want_later(struct dnp3_association *a, enum request_kind kind)
 
 void task_read_events(struct dnp3_association *a)
 {
+    if (!dnp3_association_takes_events(a->config))
+        return;
     a->scan |= DNP3_CLASS_EVENTS;
     task_want(a, REQUEST_EVENTS);
 }
 
 void task_read_events_later(struct dnp3_association *a, uint64_t wait_ms)
 {
-    if (a->refused & request_bit(REQUEST_EVENTS))
+    if (a->refused & request_bit(REQUEST_EVENTS) || !dnp3_association_takes_events(a->config))
         return;
     a->scan |= DNP3_CLASS_EVENTS;
     a->wanted |= request_bit(REQUEST_EVENTS);

@@ -23,6 +23,7 @@ struct gw_session *gw_session_create(const struct gw_session_shared *shared,
     s->config = config;
     s->behaviour = behaviour;
     s->line = line;
+    s->takes_events = dnp3_association_takes_events(behaviour);
     s->state = line ? GW_STATE_CONNECTING : GW_STATE_DISABLED;
     s->reason = line ? GW_REASON_OK : GW_REASON_DISABLED;
     s->since_ms = gw_clock_wall_ms();

@@ -44,7 +44,8 @@ struct gw_session {
     bool heard; /* something came on this connection */
     bool full;  /* the outbox had no room for a fragment */
     bool withholding;
-    bool marked; /* points are published as COMM_LOST */
+    bool takes_events; /* false: another master's; none is kept or confirmed */
+    bool marked;       /* points are published as COMM_LOST */
     bool status_due;
     bool meta_due;
     bool points_due;

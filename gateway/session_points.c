@@ -18,14 +18,15 @@ static const int64_t year_2000_ms = 946684800000;
 static void on_fragment(void *user, const struct dnp3_fragment *fragment)
 {
     struct gw_session *s = user;
-    bool guarded = fragment->confirm_wanted && s->config->profile->confirm == GW_CONFIRM_SAFE;
+    bool guarded = fragment->confirm_wanted &&
+                   (s->config->profile->confirm == GW_CONFIRM_SAFE || !s->takes_events);
     s->heard_wall_ms = gw_clock_wall_ms();
     s->fragment =
         (struct session_fragment){.token = fragment->token,
                                   .received_ms = s->heard_wall_ms,
                                   .clock_trusted = gw_clock_trusted(s->shared->config->clock),
                                   .guarded = guarded,
-                                  .skipping = guarded && s->withholding};
+                                  .skipping = guarded && (s->withholding || !s->takes_events)};
     uint16_t iin = fragment->iin & (DNP3_IIN_NEED_TIME | DNP3_IIN_LOCAL_CONTROL |
                                     DNP3_IIN_DEVICE_TROUBLE | DNP3_IIN_DEVICE_RESTART |
                                     DNP3_IIN_EVENT_BUFFER_OVERFLOW | DNP3_IIN_CONFIG_CORRUPT);
