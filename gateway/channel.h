@@ -45,7 +45,5 @@ void gw_channel_close(struct gw_channel *channel, bool abort);
 void gw_channel_free(struct gw_channel *channel);
 /* The endpoint in use or tried last. */
 const struct gw_endpoint *gw_channel_endpoint(const struct gw_channel *channel);
-/* Octets that one channel takes. */
-size_t gw_channel_size(void);
 
 #endif

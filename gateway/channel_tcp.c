@@ -30,6 +30,7 @@ struct gw_channel {
     struct gw_channel_callbacks callbacks;
     void *user;
     uint8_t *left_over; /* of a write, until the kernel has it */
+    size_t left_over_length;
     uint32_t user_timeout_ms;
     uint16_t next_endpoint;
     uint16_t endpoint;
@@ -62,6 +63,7 @@ static void settle(struct gw_channel *channel)
     channel->stage = STAGE_CLOSED;
     gw_memory_release(channel->left_over);
     channel->left_over = NULL;
+    channel->left_over_length = 0;
     if (channel->freeing)
         gw_memory_release(channel);
     else
@@ -216,6 +218,7 @@ static void on_written(uv_write_t *request, int error)
     channel->request_pending = false;
     gw_memory_release(channel->left_over);
     channel->left_over = NULL;
+    channel->left_over_length = 0;
     if (channel->stage == STAGE_CLOSING)
         settle(channel);
     else if (error)
@@ -232,6 +235,7 @@ static void write_later(struct gw_channel *channel, const uint8_t *octets, size_
         return;
     }
     memcpy(channel->left_over, octets, length);
+    channel->left_over_length = length;
     uv_buf_t buffer = uv_buf_init((char *)channel->left_over, (unsigned)length);
     channel->request.write.data = channel;
     if (uv_write(&channel->request.write, (uv_stream_t *)&channel->tcp, &buffer, 1, on_written))
@@ -289,9 +293,4 @@ void gw_channel_free(struct gw_channel *channel)
 const struct gw_endpoint *gw_channel_endpoint(const struct gw_channel *channel)
 {
     return &channel->config->endpoints[channel->endpoint];
-}
-
-size_t gw_channel_size(void)
-{
-    return sizeof(struct gw_channel);
 }

@@ -71,8 +71,6 @@ static void print_gateway(FILE *out, const struct gw_config *config)
         fprintf(out, "  status      %s\n", topic);
     if (gw_topic_filter(config, GW_TOPIC_SET, topic, sizeof topic) >= 0)
         fprintf(out, "  listens to  %s\n", topic);
-    if (gw_topic_filter(config, GW_TOPIC_COMMAND, topic, sizeof topic) >= 0)
-        fprintf(out, "              %s\n", topic);
 }
 
 /* Sessions */
@@ -321,48 +319,30 @@ static void print_outstation(FILE *out, const struct gw_config *config,
 
 /* Memory */
 
-static size_t print_memory_line(FILE *out, const char *what, size_t octets, const char *detail)
+/* By owner, as the allocator front counts it at this moment. */
+static void print_memory(FILE *out, const struct gw_config *config)
 {
-    fprintf(out, "  %-14s %9.1f KB%s%s\n", what, (double)octets / 1024, *detail ? "  " : "",
-            detail);
-    return octets;
-}
-
-static void print_memory(FILE *out, const struct gw_config *config,
-                         const struct gw_check_memory *memory)
-{
-    char detail[80];
     size_t points = 0;
     size_t total = 0;
     for (size_t i = 0; i < config->outstation_count; i++)
         points += config->outstations[i].mapping->point_count;
-    fputs("\nmemory\n", out);
-    snprintf(detail, sizeof detail, "%zu outstations, %zu channels, %zu profiles",
-             config->outstation_count, config->channel_count, config->profile_count);
-    total += print_memory_line(out, "configuration", gw_memory_used(GW_OWNER_CONFIG), detail);
-    snprintf(detail, sizeof detail, "%zu mappings", config->mapping_count);
-    total += print_memory_line(out, "mapping", gw_memory_used(GW_OWNER_MAPPING), detail);
-    if (memory) {
-        snprintf(detail, sizeof detail, "%zu octets each", memory->per_outstation);
-        total += print_memory_line(out, "sessions",
-                                   config->outstation_count * memory->per_outstation, detail);
-        snprintf(detail, sizeof detail, "%zu mapped, %zu octets each; unmapped ones as they come",
-                 points, memory->per_point);
-        total += print_memory_line(out, "points", points * memory->per_point, detail);
-        snprintf(detail, sizeof detail, "%zu octets each", memory->per_channel);
-        total +=
-            print_memory_line(out, "channels", config->channel_count * memory->per_channel, detail);
-        total += print_memory_line(out, "outbox", memory->outbox, "");
-        total += print_memory_line(out, "mqtt", memory->mqtt, "");
-        total += print_memory_line(out, "loop", memory->loop, "");
+    fprintf(out,
+            "\nmemory for %zu outstations, %zu channels, %zu mapped points; others as they come\n",
+            config->outstation_count, config->channel_count, points);
+    for (enum gw_owner owner = 0; owner < GW_OWNERS; owner++) {
+        size_t octets = gw_memory_used(owner);
+        total += octets;
+        if (octets)
+            fprintf(out, "  %-14s %9.1f KB\n", gw_owner_name(owner), (double)octets / 1024);
     }
-    print_memory_line(out, "total", total, "");
+    fprintf(out, "  %-14s %9.1f KB, taken at the start; pages not used yet are not resident\n",
+            "total", (double)total / 1024);
 }
 
-void gw_check_print(FILE *out, const struct gw_config *config, const struct gw_check_memory *memory)
+void gw_check_print(FILE *out, const struct gw_config *config)
 {
     print_gateway(out, config);
     for (size_t i = 0; i < config->outstation_count; i++)
         print_outstation(out, config, config->outstations + i);
-    print_memory(out, config, memory);
+    print_memory(out, config);
 }

@@ -8,19 +8,8 @@
 
 #include "gateway/config.h"
 
-/* What sessions will take, filled by who composes them; octets. */
-struct gw_check_memory {
-    size_t per_outstation; /* session, association, link */
-    size_t per_point;      /* the kept value of a point */
-    size_t per_channel;
-    size_t outbox;
-    size_t mqtt;
-    size_t loop;
-};
-
-/* Prints topics, polls, controls and their codes of each outstation, then the memory by component;
- * `memory` NULL leaves out what only sessions know. */
-void gw_check_print(FILE *out, const struct gw_config *config,
-                    const struct gw_check_memory *memory);
+/* Prints topics, polls, controls and their codes of each outstation, then the memory that is taken
+ * now, by owner: create the gateway first to have it all. */
+void gw_check_print(FILE *out, const struct gw_config *config);
 
 #endif

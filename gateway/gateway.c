@@ -13,7 +13,6 @@
 #include "gateway/line.h"
 #include "gateway/log.h"
 #include "gateway/memory.h"
-#include "gateway/point_store.h"
 #include "gateway/publisher.h"
 #include "gateway/session.h"
 
@@ -379,18 +378,4 @@ void gw_gateway_free(struct gw_gateway *g)
     gw_memory_release(g->sessions);
     gw_memory_release(g->behaviours);
     gw_memory_release(g);
-}
-
-void gw_gateway_memory(const struct gw_config *config, struct gw_check_memory *memory)
-{
-    struct gw_outbox_options options;
-    gw_outbox_options_default(&options);
-    size_t buffers = POOL_MIN + config->channel_count / POOL_SHARE;
-    *memory =
-        (struct gw_check_memory){.per_outstation = gw_session_size() + dnp3_association_size(),
-                                 .per_point = sizeof(struct gw_point_state),
-                                 .per_channel = gw_line_size(),
-                                 .outbox = gw_outbox_memory(&options),
-                                 .mqtt = sizeof(void *),
-                                 .loop = buffers * DNP3_POOL_BUFFER};
 }

@@ -5,7 +5,6 @@
 
 #include <uv.h>
 
-#include "gateway/check.h"
 #include "gateway/config.h"
 
 struct gw_gateway;
@@ -17,8 +16,5 @@ void gw_gateway_start(struct gw_gateway *gateway);
 void gw_gateway_stop(struct gw_gateway *gateway);
 /* After the loop has run dry. NULL is legal. */
 void gw_gateway_free(struct gw_gateway *gateway);
-
-/* What sessions of this build take, for `check`. */
-void gw_gateway_memory(const struct gw_config *config, struct gw_check_memory *memory);
 
 #endif

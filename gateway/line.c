@@ -169,6 +169,12 @@ void gw_line_give_up(struct gw_line *line)
         gw_channel_close(line->channel, true);
 }
 
+void gw_line_discard_late(struct gw_line *line)
+{
+    if (!gw_line_clear(line))
+        gw_channel_close(line->channel, true);
+}
+
 void gw_line_proved(struct gw_line *line)
 {
     gw_backoff_reset(&line->backoff);
@@ -196,9 +202,4 @@ void gw_line_free(struct gw_line *line)
     gw_channel_free(line->channel);
     dnp3_master_free(line->master);
     uv_close((uv_handle_t *)&line->timer, on_timer_closed);
-}
-
-size_t gw_line_size(void)
-{
-    return sizeof(struct gw_line) + gw_channel_size() + dnp3_master_size();
 }

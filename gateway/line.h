@@ -40,6 +40,9 @@ void gw_line_start(struct gw_line *line);
 void gw_line_pump(struct gw_line *line);
 /* The outstation's link is dead: closes and reconnects where it is alone on the line. */
 void gw_line_give_up(struct gw_line *line);
+/* A request timed out: where octets of it may still arrive, and a late control would operate, the
+ * connection is thrown away with them (scope rule 15). */
+void gw_line_discard_late(struct gw_line *line);
 /* An outstation answers: the next reconnect starts with the shortest delay. */
 void gw_line_proved(struct gw_line *line);
 /* Nothing on the line is unacknowledged (scope rule 15). */
@@ -47,7 +50,5 @@ bool gw_line_clear(const struct gw_line *line);
 struct dnp3_master *gw_line_master(struct gw_line *line);
 /* Closes and releases; finished when the loop has run dry. NULL is legal. */
 void gw_line_free(struct gw_line *line);
-/* Octets that one line takes, its channel and master included. */
-size_t gw_line_size(void);
 
 #endif

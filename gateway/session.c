@@ -197,8 +197,3 @@ void session_outbox_full(struct gw_session *s)
     s->full_until_ms = session_now(s) + FULL_PAUSE_MS;
     session_update_withholding(s);
 }
-
-size_t gw_session_size(void)
-{
-    return sizeof(struct gw_session);
-}

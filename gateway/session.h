@@ -62,7 +62,5 @@ bool gw_session_flush(struct gw_session *session);
 void gw_session_stop(struct gw_session *session);
 
 enum gw_state gw_session_state(const struct gw_session *session);
-/* Octets that one session takes, less its points. */
-size_t gw_session_size(void);
 
 #endif

@@ -143,6 +143,7 @@ void session_on_event(void *user, enum dnp3_association_event event, unsigned de
         gw_log(GW_LOG_DEBUG, name, "no answer to %s in time", function ? function : "a request");
         if (s->heard)
             session_lost(s, GW_REASON_TIMEOUT, NULL);
+        gw_line_discard_late(s->line);
         break;
     case DNP3_ASSOCIATION_LINK_ONLY:
         session_lost(s, GW_REASON_LINK_ONLY, NULL);

@@ -23,8 +23,7 @@ static char *report(void)
     assert_int_equal(gw_config_load("../mappings/gateway.json", &config, &errors), 0);
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
-    const struct gw_check_memory memory = {.per_outstation = 1024, .per_point = 64};
-    gw_check_print(out, config, &memory);
+    gw_check_print(out, config);
     fclose(out);
     gw_config_errors_free(&errors);
     gw_config_free(config);
@@ -58,7 +57,7 @@ static void test_report(void **state)
         "DEVICE_RESTART set\n",
         "  controls    off: every command is refused as inhibited\n",
         "    every point under its type and index\n",
-        "  sessions             4.0 KB  1024 octets each\n",
+        "  mapping  ",
         "  points               3.0 KB  48 mapped, 64 octets each; unmapped ones as they come\n",
     };
     char *text = report();
