@@ -104,7 +104,7 @@ int dnp3_association_create(struct dnp3_master *master, uint16_t address,
     master->turn = a;
     master->count++;
     if (master->connected)
-        task_start(a);
+        dnp3_task_start(a);
     *out = a;
     return 0;
 }
@@ -116,7 +116,7 @@ void dnp3_association_free(struct dnp3_association *a)
     struct dnp3_master *master = a->master;
     const struct dnp3_allocator *allocator = master->config.allocator;
     a->online = false; /* no control is taken from here on */
-    operate_disconnected(a);
+    dnp3_operate_disconnected(a);
     struct dnp3_association **link = &master->associations;
     while (*link != a)
         link = &(*link)->next;
@@ -136,7 +136,7 @@ void dnp3_association_withhold(struct dnp3_association *a, bool withholding)
     a->withholding = withholding;
     if (withholding || !a->master->connected)
         return;
-    task_read_events(a);
+    dnp3_task_read_events(a);
     a->resume_enable = a->config->manage_unsolicited && a->config->unsolicited;
     if (a->resume_enable) /* it follows the scan */
         a->wanted &= (uint8_t)~request_bit(REQUEST_ENABLE_UNSOLICITED);
@@ -148,14 +148,14 @@ void dnp3_association_demand(struct dnp3_association *a, enum dnp3_demand demand
         return;
     switch (demand) {
     case DNP3_DEMAND_INTEGRITY:
-        task_want(a, REQUEST_INTEGRITY);
+        dnp3_task_want(a, REQUEST_INTEGRITY);
         break;
     case DNP3_DEMAND_EVENTS:
-        task_read_events(a);
+        dnp3_task_read_events(a);
         break;
     case DNP3_DEMAND_TIME:
         if (a->config->time_sync != DNP3_TIME_SYNC_NONE)
-            task_want(a, REQUEST_TIME);
+            dnp3_task_want(a, REQUEST_TIME);
         break;
     }
 }

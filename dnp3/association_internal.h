@@ -146,58 +146,58 @@ static inline void association_event(struct dnp3_association *a, enum dnp3_assoc
 }
 
 /* task.c */
-void task_start(struct dnp3_association *a);
-void task_want(struct dnp3_association *a, enum request_kind kind);
+void dnp3_task_start(struct dnp3_association *a);
+void dnp3_task_want(struct dnp3_association *a, enum request_kind kind);
 /* The same after a pause, where acting at once would be acting in a circle. */
-void task_want_later(struct dnp3_association *a, enum request_kind kind);
+void dnp3_task_want_later(struct dnp3_association *a, enum request_kind kind);
 /* Reads all event classes as soon as the line is free, or after a pause. */
-void task_read_events(struct dnp3_association *a);
-void task_read_events_later(struct dnp3_association *a, uint64_t wait_ms);
+void dnp3_task_read_events(struct dnp3_association *a);
+void dnp3_task_read_events_later(struct dnp3_association *a, uint64_t wait_ms);
 /* The next request into `out`, application octets only; false: nothing to ask now. */
-bool task_next(struct dnp3_association *a, struct dnp3_writer *out);
-uint64_t task_deadline(const struct dnp3_association *a);
-void task_tick(struct dnp3_association *a);
+bool dnp3_task_next(struct dnp3_association *a, struct dnp3_writer *out);
+uint64_t dnp3_task_deadline(const struct dnp3_association *a);
+void dnp3_task_tick(struct dnp3_association *a);
 /* The outstanding request ended well, or was answered by a refusal in `iin`. */
-void task_answered(struct dnp3_association *a, uint16_t iin);
+void dnp3_task_answered(struct dnp3_association *a, uint16_t iin);
 /* The outstanding request ended without an answer; it is tried again after a backoff. */
-void task_failed(struct dnp3_association *a);
+void dnp3_task_failed(struct dnp3_association *a);
 /* The outstanding request was given up for something more urgent; it is sent again at once. */
-void task_abandon(struct dnp3_association *a);
-void task_disconnected(struct dnp3_association *a);
-void task_link_full(struct dnp3_association *a, bool full);
-void task_link_answered(struct dnp3_association *a);
+void dnp3_task_abandon(struct dnp3_association *a);
+void dnp3_task_disconnected(struct dnp3_association *a);
+void dnp3_task_link_full(struct dnp3_association *a, bool full);
+void dnp3_task_link_answered(struct dnp3_association *a);
 /* An application fragment was accepted. */
-void task_alive(struct dnp3_association *a);
+void dnp3_task_alive(struct dnp3_association *a);
 
 /* response.c */
-void response_receive(struct dnp3_association *a, struct dnp3_reader fragment);
-void response_iin(struct dnp3_association *a, uint16_t iin, bool classes);
+void dnp3_response_receive(struct dnp3_association *a, struct dnp3_reader fragment);
+void dnp3_response_iin(struct dnp3_association *a, uint16_t iin, bool classes);
 
 /* confirm.c */
-uint32_t confirm_token(struct dnp3_association *a);
-void confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_verdict verdict,
-                 uint32_t token, uint8_t sequence, bool more);
+uint32_t dnp3_confirm_token(struct dnp3_association *a);
+void dnp3_confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_verdict verdict,
+                      uint32_t token, uint8_t sequence, bool more);
 /* Ends a hold: its token is void and the host is told. */
-void confirm_void(struct dnp3_association *a, struct owed *owed);
-void confirm_forget_unsolicited(struct dnp3_association *a);
+void dnp3_confirm_void(struct dnp3_association *a, struct owed *owed);
+void dnp3_confirm_forget_unsolicited(struct dnp3_association *a);
 /* The host did not keep a fragment. */
-void confirm_refused(struct dnp3_association *a);
+void dnp3_confirm_refused(struct dnp3_association *a);
 /* The outstation restarted: it waits for none of our confirms any more. */
-void confirm_restarted(struct dnp3_association *a);
+void dnp3_confirm_restarted(struct dnp3_association *a);
 /* A confirm that may leave now, into `out`. */
-bool confirm_next(struct dnp3_association *a, struct dnp3_writer *out);
-uint64_t confirm_deadline(const struct dnp3_association *a);
-void confirm_tick(struct dnp3_association *a);
+bool dnp3_confirm_next(struct dnp3_association *a, struct dnp3_writer *out);
+uint64_t dnp3_confirm_deadline(const struct dnp3_association *a);
+void dnp3_confirm_tick(struct dnp3_association *a);
 
 /* operate.c */
-bool operate_next(struct dnp3_association *a, struct dnp3_writer *out);
-bool operate_follow_up(struct dnp3_association *a, struct dnp3_writer *out);
+bool dnp3_operate_next(struct dnp3_association *a, struct dnp3_writer *out);
+bool dnp3_operate_follow_up(struct dnp3_association *a, struct dnp3_writer *out);
 /* The echo of the control under way. */
-void operate_answered(struct dnp3_association *a, uint16_t iin, struct dnp3_reader *objects);
-void operate_timed_out(struct dnp3_association *a);
-void operate_disconnected(struct dnp3_association *a);
+void dnp3_operate_answered(struct dnp3_association *a, uint16_t iin, struct dnp3_reader *objects);
+void dnp3_operate_timed_out(struct dnp3_association *a);
+void dnp3_operate_disconnected(struct dnp3_association *a);
 
 /* master.c */
-bool master_take_link_reply(struct dnp3_association *a, struct dnp3_writer *out);
+bool dnp3_master_take_link_reply(struct dnp3_association *a, struct dnp3_writer *out);
 
 #endif

@@ -4,7 +4,7 @@
  * the host said "safe" in time. */
 #include "dnp3/association_internal.h"
 
-uint32_t confirm_token(struct dnp3_association *a)
+uint32_t dnp3_confirm_token(struct dnp3_association *a)
 {
     if (++a->next_token == 0)
         a->next_token = 1;
@@ -22,8 +22,8 @@ static uint64_t expiry(const struct dnp3_association *a)
     return association_now(a) + timeout - margin;
 }
 
-void confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_verdict verdict,
-                 uint32_t token, uint8_t sequence, bool more)
+void dnp3_confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_verdict verdict,
+                      uint32_t token, uint8_t sequence, bool more)
 {
     *owed = (struct owed){0};
     if (verdict == DNP3_CONFIRM_REFUSE)
@@ -35,7 +35,7 @@ void confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_verdic
                           .state = verdict == DNP3_CONFIRM_NOW ? OWED_READY : OWED_HELD};
 }
 
-void confirm_void(struct dnp3_association *a, struct owed *owed)
+void dnp3_confirm_void(struct dnp3_association *a, struct owed *owed)
 {
     bool held = owed->state == OWED_HELD;
     uint32_t token = owed->token;
@@ -44,30 +44,30 @@ void confirm_void(struct dnp3_association *a, struct owed *owed)
         return;
     a->counters.voids++;
     if (owed == &a->solicited) /* the outstation keeps its events, but does not repeat them */
-        task_read_events_later(a, a->config->retry_min_ms);
+        dnp3_task_read_events_later(a, a->config->retry_min_ms);
     if (a->callbacks->voided)
         a->callbacks->voided(a->user, token);
 }
 
 /* The repeat of an unsafe fragment whose hold has expired is still known by `last`; when that is
  * forgotten the host must not go on delivering it either. */
-void confirm_forget_unsolicited(struct dnp3_association *a)
+void dnp3_confirm_forget_unsolicited(struct dnp3_association *a)
 {
     uint32_t token = a->last.token;
     bool open = a->last.valid && !a->last.safe && a->unsolicited.state == OWED_NONE;
     a->last = (struct last_unsolicited){0};
-    confirm_void(a, &a->unsolicited);
+    dnp3_confirm_void(a, &a->unsolicited);
     if (open && a->callbacks->voided)
         a->callbacks->voided(a->user, token);
 }
 
-void confirm_restarted(struct dnp3_association *a)
+void dnp3_confirm_restarted(struct dnp3_association *a)
 {
     bool more = a->solicited.more;
-    confirm_forget_unsolicited(a);
-    confirm_void(a, &a->solicited);
+    dnp3_confirm_forget_unsolicited(a);
+    dnp3_confirm_void(a, &a->solicited);
     if (more)
-        task_failed(a);
+        dnp3_task_failed(a);
 }
 
 int dnp3_association_confirm(struct dnp3_association *a, uint32_t token)
@@ -82,10 +82,10 @@ int dnp3_association_confirm(struct dnp3_association *a, uint32_t token)
 }
 
 /* Not kept: it is read again, also where the outstation has stopped repeating it by then. */
-void confirm_refused(struct dnp3_association *a)
+void dnp3_confirm_refused(struct dnp3_association *a)
 {
     a->counters.refusals++;
-    task_read_events_later(a, a->config->retry_min_ms);
+    dnp3_task_read_events_later(a, a->config->retry_min_ms);
 }
 
 void dnp3_association_refuse(struct dnp3_association *a, uint32_t token)
@@ -99,9 +99,9 @@ void dnp3_association_refuse(struct dnp3_association *a, uint32_t token)
         return;
     bool series = owed == &a->solicited && owed->more;
     *owed = (struct owed){0};
-    confirm_refused(a);
+    dnp3_confirm_refused(a);
     if (series)
-        task_failed(a);
+        dnp3_task_failed(a);
 }
 
 static bool write_confirm(struct dnp3_association *a, struct owed *owed, uint8_t uns,
@@ -110,7 +110,7 @@ static bool write_confirm(struct dnp3_association *a, struct owed *owed, uint8_t
     if (owed->state != OWED_READY)
         return false;
     if (association_now(a) >= owed->expires_ms) {
-        confirm_tick(a);
+        dnp3_confirm_tick(a);
         return false;
     }
     struct dnp3_app_header header = {
@@ -122,7 +122,7 @@ static bool write_confirm(struct dnp3_association *a, struct owed *owed, uint8_t
     return true;
 }
 
-bool confirm_next(struct dnp3_association *a, struct dnp3_writer *out)
+bool dnp3_confirm_next(struct dnp3_association *a, struct dnp3_writer *out)
 {
     if (write_confirm(a, &a->unsolicited, DNP3_APP_UNS, out))
         return true;
@@ -139,7 +139,7 @@ static uint64_t owed_deadline(const struct owed *owed)
     return owed->state == OWED_NONE ? DNP3_NEVER : owed->expires_ms;
 }
 
-uint64_t confirm_deadline(const struct dnp3_association *a)
+uint64_t dnp3_confirm_deadline(const struct dnp3_association *a)
 {
     uint64_t solicited = owed_deadline(&a->solicited);
     uint64_t unsolicited = owed_deadline(&a->unsolicited);
@@ -156,19 +156,19 @@ static void late(struct dnp3_association *a)
  * the outstation's repeat renews the hold, or its events are read when it has stopped repeating. A
  * solicited one is over: what it carried comes again
  * with the next READ, so the host is told. */
-void confirm_tick(struct dnp3_association *a)
+void dnp3_confirm_tick(struct dnp3_association *a)
 {
     uint64_t now = association_now(a);
     if (a->unsolicited.state != OWED_NONE && now >= a->unsolicited.expires_ms) {
         a->unsolicited = (struct owed){0};
-        task_read_events_later(a, a->config->retry_min_ms + a->config->confirm_timeout_ms);
+        dnp3_task_read_events_later(a, a->config->retry_min_ms + a->config->confirm_timeout_ms);
         late(a);
     }
     if (a->solicited.state != OWED_NONE && now >= a->solicited.expires_ms) {
         bool more = a->solicited.more;
-        confirm_void(a, &a->solicited);
+        dnp3_confirm_void(a, &a->solicited);
         late(a);
         if (more)
-            task_failed(a);
+            dnp3_task_failed(a);
     }
 }

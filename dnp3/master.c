@@ -37,7 +37,7 @@ void dnp3_master_connected(struct dnp3_master *master, uint64_t now_ms)
         a->link_reply = 0;
         a->link_full = false;
         dnp3_transport_reset(&a->transport, master->config.pool);
-        task_start(a);
+        dnp3_task_start(a);
     }
 }
 
@@ -47,9 +47,9 @@ void dnp3_master_disconnected(struct dnp3_master *master, uint64_t now_ms)
     master->connected = false;
     for (struct dnp3_association *a = master->associations; a; a = a->next) {
         dnp3_transport_reset(&a->transport, master->config.pool);
-        task_disconnected(a);
-        confirm_void(a, &a->solicited);
-        confirm_forget_unsolicited(a);
+        dnp3_task_disconnected(a);
+        dnp3_confirm_void(a, &a->solicited);
+        dnp3_confirm_forget_unsolicited(a);
     }
 }
 
@@ -60,7 +60,7 @@ static void receive_data(struct dnp3_association *a, const struct dnp3_link_fram
     if (!dnp3_transport_receive(&a->transport, pool, frame->source, frame->data, frame->length,
                                 &fragment))
         return;
-    response_receive(a, fragment);
+    dnp3_response_receive(a, fragment);
     dnp3_transport_release(&a->transport, pool);
 }
 
@@ -120,11 +120,11 @@ static void receive_primary(struct dnp3_association *a, const struct dnp3_link_f
 static void receive_secondary(struct dnp3_association *a, const struct dnp3_link_frame *frame)
 {
     uint8_t function = frame->control & DNP3_LINK_FUNCTION;
-    task_link_full(a, frame->control & DNP3_LINK_DFC);
+    dnp3_task_link_full(a, frame->control & DNP3_LINK_DFC);
     /* Who does not know link status answers all the same: the link is alive. */
     if (a->out.kind == REQUEST_LINK_STATUS &&
         (function == DNP3_LINK_STATUS || function == DNP3_LINK_NOT_SUPPORTED))
-        task_link_answered(a);
+        dnp3_task_link_answered(a);
 }
 
 static void receive_frame(struct dnp3_master *master, const struct dnp3_link_frame *frame)
@@ -170,7 +170,7 @@ static void write_frame(struct dnp3_association *a, uint8_t control, struct dnp3
     dnp3_link_write(out, &frame);
 }
 
-bool master_take_link_reply(struct dnp3_association *a, struct dnp3_writer *out)
+bool dnp3_master_take_link_reply(struct dnp3_association *a, struct dnp3_writer *out)
 {
     if (!a->link_reply)
         return false;
@@ -182,10 +182,10 @@ bool master_take_link_reply(struct dnp3_association *a, struct dnp3_writer *out)
 static void take_one(struct dnp3_association *a, struct dnp3_writer *wire)
 {
     struct dnp3_pool *pool = a->master->config.pool;
-    if (master_take_link_reply(a, wire))
+    if (dnp3_master_take_link_reply(a, wire))
         return;
     struct dnp3_writer fragment = dnp3_writer_of(dnp3_pool_fragment(pool), a->config->max_request);
-    if (!(!a->link_full && confirm_next(a, &fragment)) && !task_next(a, &fragment))
+    if (!(!a->link_full && dnp3_confirm_next(a, &fragment)) && !dnp3_task_next(a, &fragment))
         return;
     if (dnp3_writer_length(&fragment))
         dnp3_transport_write(
@@ -221,8 +221,8 @@ uint64_t dnp3_master_deadline(const struct dnp3_master *master)
     if (!master->connected)
         return next;
     for (const struct dnp3_association *a = master->associations; a; a = a->next) {
-        uint64_t task = task_deadline(a);
-        uint64_t confirm = confirm_deadline(a);
+        uint64_t task = dnp3_task_deadline(a);
+        uint64_t confirm = dnp3_confirm_deadline(a);
         uint64_t soonest = task < confirm ? task : confirm;
         next = soonest < next ? soonest : next;
     }
@@ -235,8 +235,8 @@ void dnp3_master_tick(struct dnp3_master *master, uint64_t now_ms)
     if (!master->connected)
         return;
     for (struct dnp3_association *a = master->associations; a; a = a->next) {
-        confirm_tick(a);
-        task_tick(a);
+        dnp3_confirm_tick(a);
+        dnp3_task_tick(a);
     }
 }
 

@@ -59,7 +59,7 @@ static void finish(struct dnp3_association *a, enum dnp3_command_outcome outcome
 /* It may have operated: what the outstation reports next tells (rule 14). */
 static void finish_unknown(struct dnp3_association *a, enum dnp3_command_reason reason)
 {
-    task_read_events(a);
+    dnp3_task_read_events(a);
     finish(a, DNP3_OUTCOME_UNKNOWN, DNP3_STAGE_OPERATE, reason);
 }
 
@@ -129,7 +129,7 @@ static bool line_clear(struct dnp3_association *a)
 
 /* The first request of the control at the head of the queue; those that may not leave any more end
  * here. A solicited confirm still owed is void once a control leaves (rules 1, 5). */
-bool operate_next(struct dnp3_association *a, struct dnp3_writer *out)
+bool dnp3_operate_next(struct dnp3_association *a, struct dnp3_writer *out)
 {
     while (a->commands) {
         struct dnp3_command_request *request = a->commands;
@@ -144,10 +144,10 @@ bool operate_next(struct dnp3_association *a, struct dnp3_writer *out)
             continue;
         }
         if (a->solicited.more) /* a READ of several fragments: it starts anew later */
-            task_abandon(a);
+            dnp3_task_abandon(a);
         if (a->solicited.state == OWED_HELD) {
-            confirm_void(a, &a->solicited);
-            task_read_events(a);
+            dnp3_confirm_void(a, &a->solicited);
+            dnp3_task_read_events(a);
         }
         switch (request->mode) {
         case DNP3_SELECT_BEFORE_OPERATE:
@@ -167,7 +167,7 @@ bool operate_next(struct dnp3_association *a, struct dnp3_writer *out)
 }
 
 /* OPERATE follows its SELECT with the next sequence and identical octets, or not at all. */
-bool operate_follow_up(struct dnp3_association *a, struct dnp3_writer *out)
+bool dnp3_operate_follow_up(struct dnp3_association *a, struct dnp3_writer *out)
 {
     if (expired(a, a->commands)) {
         finish(a, DNP3_OUTCOME_FAILED, DNP3_STAGE_SELECT, DNP3_REASON_EXPIRED);
@@ -222,7 +222,7 @@ static bool all_success(const struct dnp3_command_request *request)
     return true;
 }
 
-void operate_answered(struct dnp3_association *a, uint16_t iin, struct dnp3_reader *objects)
+void dnp3_operate_answered(struct dnp3_association *a, uint16_t iin, struct dnp3_reader *objects)
 {
     const uint16_t refusal =
         DNP3_IIN_NO_FUNC_CODE_SUPPORT | DNP3_IIN_OBJECT_UNKNOWN | DNP3_IIN_PARAMETER_ERROR;
@@ -256,7 +256,7 @@ void operate_answered(struct dnp3_association *a, uint16_t iin, struct dnp3_read
                DNP3_STAGE_OPERATE, reason);
 }
 
-void operate_timed_out(struct dnp3_association *a)
+void dnp3_operate_timed_out(struct dnp3_association *a)
 {
     bool select = a->out.kind == REQUEST_SELECT;
     a->out.kind = REQUEST_NONE;
@@ -266,7 +266,7 @@ void operate_timed_out(struct dnp3_association *a)
         finish_unknown(a, DNP3_REASON_NO_ANSWER);
 }
 
-void operate_disconnected(struct dnp3_association *a)
+void dnp3_operate_disconnected(struct dnp3_association *a)
 {
     enum request_kind kind = a->out.kind;
     bool selected = a->follow_up == REQUEST_OPERATE;

@@ -75,8 +75,8 @@ static enum dnp3_verdict accept_fragment(struct dnp3_association *a, struct dnp3
                                          uint8_t sequence, struct dnp3_reader *in)
 {
     struct owed *owed = fragment->unsolicited ? &a->unsolicited : &a->solicited;
-    confirm_void(a, owed); /* rule 1: a newer fragment of that kind came */
-    uint32_t token = fragment->confirm_wanted ? confirm_token(a) : 0;
+    dnp3_confirm_void(a, owed); /* rule 1: a newer fragment of that kind came */
+    uint32_t token = fragment->confirm_wanted ? dnp3_confirm_token(a) : 0;
     fragment->token = token;
     deliver(a, fragment, in);
     if (fragment->events && !fragment->confirm_wanted) {
@@ -90,10 +90,10 @@ static enum dnp3_verdict accept_fragment(struct dnp3_association *a, struct dnp3
     if (!fragment->token)
         verdict = DNP3_CONFIRM_NOW;
     else if (verdict == DNP3_CONFIRM_REFUSE)
-        confirm_refused(a);
+        dnp3_confirm_refused(a);
     if (fragment->confirm_wanted)
-        confirm_owe(a, owed, verdict, fragment->token, sequence,
-                    !fragment->unsolicited && !fragment->final);
+        dnp3_confirm_owe(a, owed, verdict, fragment->token, sequence,
+                         !fragment->unsolicited && !fragment->final);
     return verdict;
 }
 
@@ -103,9 +103,9 @@ static void react(struct dnp3_association *a, uint16_t bit, uint16_t iin, uint16
     if (!(iin & bit) || (a->wanted | a->refused) & request_bit(kind))
         return;
     if (rising & bit)
-        task_want(a, kind);
+        dnp3_task_want(a, kind);
     else /* still set after we acted (rule 11) */
-        task_want_later(a, kind);
+        dnp3_task_want_later(a, kind);
 }
 
 static void restarted(struct dnp3_association *a)
@@ -114,9 +114,9 @@ static void restarted(struct dnp3_association *a)
     a->refused = 0;
     a->lan_refused = false;
     if (a->config->integrity)
-        task_want(a, REQUEST_INTEGRITY);
+        dnp3_task_want(a, REQUEST_INTEGRITY);
     if (a->config->manage_unsolicited && a->config->unsolicited)
-        task_want(a, REQUEST_ENABLE_UNSOLICITED);
+        dnp3_task_want(a, REQUEST_ENABLE_UNSOLICITED);
     association_event(a, DNP3_ASSOCIATION_RESTARTED, 0);
 }
 
@@ -130,13 +130,13 @@ static void react_events(struct dnp3_association *a, uint16_t iin, uint16_t risi
     /* IIN1.1..1.3 and the class bits have the same places. */
     a->scan |= (uint8_t)(iin & DNP3_CLASS_EVENTS);
     if (rising & class_bits)
-        task_want(a, REQUEST_EVENTS);
+        dnp3_task_want(a, REQUEST_EVENTS);
     else
-        task_want_later(a, REQUEST_EVENTS);
+        dnp3_task_want_later(a, REQUEST_EVENTS);
 }
 
 /* `classes`: the class bits tell of events that were not in this fragment. */
-void response_iin(struct dnp3_association *a, uint16_t iin, bool classes)
+void dnp3_response_iin(struct dnp3_association *a, uint16_t iin, bool classes)
 {
     if (!classes)
         iin &= (uint16_t)~class_bits;
@@ -152,7 +152,7 @@ void response_iin(struct dnp3_association *a, uint16_t iin, bool classes)
     if (rising & DNP3_IIN_EVENT_BUFFER_OVERFLOW) {
         a->counters.overflows++;
         if (a->config->integrity)
-            task_want(a, REQUEST_INTEGRITY);
+            dnp3_task_want(a, REQUEST_INTEGRITY);
         association_event(a, DNP3_ASSOCIATION_OVERFLOWED, 0);
     }
     react_events(a, iin, rising);
@@ -181,7 +181,7 @@ static void next_fragment(struct dnp3_association *a, const struct dnp3_fragment
                           enum dnp3_verdict verdict)
 {
     if (fragment->confirm_wanted && verdict == DNP3_CONFIRM_REFUSE) {
-        task_failed(a); /* the outstation stops here; it keeps its events */
+        dnp3_task_failed(a); /* the outstation stops here; it keeps its events */
         return;
     }
     a->out.first_seen = true;
@@ -204,8 +204,8 @@ static void solicited(struct dnp3_association *a, const struct dnp3_app_header *
     if (!a->out.first_seen)
         a->round_trip_ms = (uint32_t)(association_now(a) - a->out.sent_ms);
     if (header->iin & ~a->iin & DNP3_IIN_DEVICE_RESTART)
-        confirm_forget_unsolicited(a);
-    task_alive(a);
+        dnp3_confirm_forget_unsolicited(a);
+    dnp3_task_alive(a);
 
     struct dnp3_fragment fragment = {.iin = header->iin,
                                      .function = header->function,
@@ -214,19 +214,19 @@ static void solicited(struct dnp3_association *a, const struct dnp3_app_header *
                                      .confirm_wanted = header->control & DNP3_APP_CON};
     if (is_control(a->out.kind)) {
         if (fragment.confirm_wanted)
-            confirm_owe(a, &a->solicited, DNP3_CONFIRM_NOW, 0, sequence, false);
-        response_iin(a, header->iin, true);
-        operate_answered(a, header->iin, in);
+            dnp3_confirm_owe(a, &a->solicited, DNP3_CONFIRM_NOW, 0, sequence, false);
+        dnp3_response_iin(a, header->iin, true);
+        dnp3_operate_answered(a, header->iin, in);
         return;
     }
     bool read = is_read(a->out.kind);
     enum dnp3_verdict verdict = accept_fragment(a, &fragment, sequence, in);
     bool reports = read && fragment.confirm_wanted;
-    response_iin(a, header->iin, !reports);
+    dnp3_response_iin(a, header->iin, !reports);
     if (reports && fragment.final) /* what it still announces may be this or more: a look later */
         react_events(a, header->iin, 0);
     if (fragment.final)
-        task_answered(a, header->iin);
+        dnp3_task_answered(a, header->iin);
     else
         next_fragment(a, &fragment, verdict);
 }
@@ -248,8 +248,8 @@ static void repeated(struct dnp3_association *a, uint8_t sequence)
         a->counters.confirm_late++;
         association_event(a, DNP3_ASSOCIATION_CONFIRM_LATE, 0);
     }
-    confirm_owe(a, &a->unsolicited, a->last.safe ? DNP3_CONFIRM_NOW : DNP3_CONFIRM_HOLD,
-                a->last.token, sequence, false);
+    dnp3_confirm_owe(a, &a->unsolicited, a->last.safe ? DNP3_CONFIRM_NOW : DNP3_CONFIRM_HOLD,
+                     a->last.token, sequence, false);
 }
 
 static void unsolicited(struct dnp3_association *a, const struct dnp3_app_header *header,
@@ -262,14 +262,14 @@ static void unsolicited(struct dnp3_association *a, const struct dnp3_app_header
     }
     a->counters.unsolicited++;
     if (header->iin & ~a->iin & DNP3_IIN_DEVICE_RESTART)
-        confirm_restarted(a);
-    task_alive(a);
+        dnp3_confirm_restarted(a);
+    dnp3_task_alive(a);
     uint8_t sequence = dnp3_app_sequence(header);
     bool con = header->control & DNP3_APP_CON;
     uint64_t content = hash(in);
     if (con && a->last.valid && a->last.sequence == sequence && a->last.hash == content) {
         repeated(a, sequence);
-        response_iin(a, header->iin, false);
+        dnp3_response_iin(a, header->iin, false);
         return;
     }
     bool null = dnp3_reader_left(in) == 0;
@@ -279,7 +279,7 @@ static void unsolicited(struct dnp3_association *a, const struct dnp3_app_header
                                      .first = true,
                                      .final = true,
                                      .confirm_wanted = con};
-    confirm_forget_unsolicited(a);
+    dnp3_confirm_forget_unsolicited(a);
     enum dnp3_verdict verdict = accept_fragment(a, &fragment, sequence, in);
     if (con && verdict != DNP3_CONFIRM_REFUSE)
         a->last = (struct last_unsolicited){.valid = true,
@@ -287,10 +287,10 @@ static void unsolicited(struct dnp3_association *a, const struct dnp3_app_header
                                             .sequence = sequence,
                                             .token = fragment.token,
                                             .hash = content};
-    response_iin(a, header->iin, null || !con);
+    dnp3_response_iin(a, header->iin, null || !con);
 }
 
-void response_receive(struct dnp3_association *a, struct dnp3_reader fragment)
+void dnp3_response_receive(struct dnp3_association *a, struct dnp3_reader fragment)
 {
     struct dnp3_app_header header;
     if (!dnp3_app_read(&fragment, &header)) {

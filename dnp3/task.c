@@ -57,7 +57,7 @@ static enum dnp3_function function_of(enum request_kind kind)
     return DNP3_FUNCTION_READ;
 }
 
-void task_want(struct dnp3_association *a, enum request_kind kind)
+void dnp3_task_want(struct dnp3_association *a, enum request_kind kind)
 {
     if (a->refused & request_bit(kind))
         return;
@@ -65,7 +65,7 @@ void task_want(struct dnp3_association *a, enum request_kind kind)
     a->backoff[kind] = (struct backoff){0};
 }
 
-void task_want_later(struct dnp3_association *a, enum request_kind kind)
+void dnp3_task_want_later(struct dnp3_association *a, enum request_kind kind)
 {
     if ((a->wanted | a->refused) & request_bit(kind))
         return;
@@ -73,15 +73,15 @@ void task_want_later(struct dnp3_association *a, enum request_kind kind)
     a->backoff[kind].not_before_ms = association_now(a) + a->config->retry_min_ms;
 }
 
-void task_read_events(struct dnp3_association *a)
+void dnp3_task_read_events(struct dnp3_association *a)
 {
     if (!dnp3_association_takes_events(a->config))
         return;
     a->scan |= DNP3_CLASS_EVENTS;
-    task_want(a, REQUEST_EVENTS);
+    dnp3_task_want(a, REQUEST_EVENTS);
 }
 
-void task_read_events_later(struct dnp3_association *a, uint64_t wait_ms)
+void dnp3_task_read_events_later(struct dnp3_association *a, uint64_t wait_ms)
 {
     if (a->refused & request_bit(REQUEST_EVENTS) || !dnp3_association_takes_events(a->config))
         return;
@@ -102,7 +102,7 @@ static uint8_t startup_steps(const struct dnp3_association_config *config)
     return steps;
 }
 
-void task_start(struct dnp3_association *a)
+void dnp3_task_start(struct dnp3_association *a)
 {
     uint64_t now = association_now(a);
     const struct dnp3_association_config *config = a->config;
@@ -204,7 +204,7 @@ static bool request_automatic(struct dnp3_association *a, enum request_kind kind
     uint8_t classes;
     switch (kind) {
     case REQUEST_DISABLE_UNSOLICITED: /* rule 1: an unsolicited confirm is void once it leaves */
-        confirm_forget_unsolicited(a);
+        dnp3_confirm_forget_unsolicited(a);
         begin(a, kind, DNP3_FUNCTION_DISABLE_UNSOLICITED, out);
         write_classes(out, DNP3_CLASS_EVENTS);
         if (config->unsolicited)
@@ -298,30 +298,30 @@ static bool ask_link_status(struct dnp3_association *a)
 static bool send_follow_up(struct dnp3_association *a, struct dnp3_writer *out)
 {
     if (a->follow_up == REQUEST_OPERATE)
-        return operate_follow_up(a, out);
+        return dnp3_operate_follow_up(a, out);
     if (a->follow_up != REQUEST_TIME_WRITE)
         return false;
     a->follow_up = REQUEST_NONE;
-    confirm_void(a, &a->solicited); /* rule 1; nothing stands between the two (rule 17) */
+    dnp3_confirm_void(a, &a->solicited); /* rule 1; nothing stands between the two (rule 17) */
     begin(a, REQUEST_TIME_WRITE, DNP3_FUNCTION_WRITE, out);
     write_time(out, 3, a->recorded_wall_ms);
     return true;
 }
 
-bool task_next(struct dnp3_association *a, struct dnp3_writer *out)
+bool dnp3_task_next(struct dnp3_association *a, struct dnp3_writer *out)
 {
     uint64_t now = association_now(a);
     if (a->out.kind != REQUEST_NONE) {
         /* A multi-fragment READ that waits for our held confirm gives way to a control (rule 5). */
         bool waits_for_us = a->solicited.state == OWED_HELD && a->solicited.more;
         if (a->commands && waits_for_us)
-            return operate_next(a, out);
+            return dnp3_operate_next(a, out);
         a->line_wait_until_ms = 0;
         return false;
     }
     if (a->link_full)
         return now >= a->link_full_ask_ms && ask_link_status(a);
-    if (send_follow_up(a, out) || (a->commands && operate_next(a, out)))
+    if (send_follow_up(a, out) || (a->commands && dnp3_operate_next(a, out)))
         return true;
     if (a->commands) /* it waits for a clear line (rule 15) */
         return false;
@@ -336,7 +336,7 @@ bool task_next(struct dnp3_association *a, struct dnp3_writer *out)
     return request_poll(a, out) || (now >= keep_alive_due(a) && ask_link_status(a));
 }
 
-uint64_t task_deadline(const struct dnp3_association *a)
+uint64_t dnp3_task_deadline(const struct dnp3_association *a)
 {
     uint64_t ask = a->line_wait_until_ms ? association_now(a) + LINE_ASK_MS : DNP3_NEVER;
     if (a->out.kind != REQUEST_NONE)
@@ -391,7 +391,7 @@ static void automatic_answered(struct dnp3_association *a, enum request_kind kin
     }
     if (kind == REQUEST_EVENTS && a->resume_enable) {
         a->resume_enable = false;
-        task_want(a, REQUEST_ENABLE_UNSOLICITED);
+        dnp3_task_want(a, REQUEST_ENABLE_UNSOLICITED);
     }
     /* Unsolicited could not be disabled for want of an answer, but the outstation talks. */
     uint8_t disable = request_bit(REQUEST_DISABLE_UNSOLICITED);
@@ -416,11 +416,11 @@ static void time_answered(struct dnp3_association *a, uint16_t iin)
         association_event(a, DNP3_ASSOCIATION_TIME_WRITTEN, 0);
 }
 
-void task_answered(struct dnp3_association *a, uint16_t iin)
+void dnp3_task_answered(struct dnp3_association *a, uint16_t iin)
 {
     enum request_kind kind = a->out.kind;
     if (iin & DNP3_IIN_ALREADY_EXECUTING) { /* rule 11: later */
-        task_failed(a);
+        dnp3_task_failed(a);
         return;
     }
     a->out.kind = REQUEST_NONE;
@@ -435,7 +435,7 @@ void task_answered(struct dnp3_association *a, uint16_t iin)
     check_started(a);
 }
 
-void task_abandon(struct dnp3_association *a)
+void dnp3_task_abandon(struct dnp3_association *a)
 {
     enum request_kind kind = a->out.kind;
     a->out.kind = REQUEST_NONE;
@@ -449,10 +449,10 @@ void task_abandon(struct dnp3_association *a)
     }
 }
 
-void task_failed(struct dnp3_association *a)
+void dnp3_task_failed(struct dnp3_association *a)
 {
     enum request_kind kind = a->out.kind;
-    task_abandon(a);
+    dnp3_task_abandon(a);
     if (kind == REQUEST_TIME_WRITE)
         kind = REQUEST_TIME;
     if (kind < AUTOMATIC_REQUESTS) {
@@ -470,7 +470,7 @@ void task_failed(struct dnp3_association *a)
 static void silent(struct dnp3_association *a)
 {
     a->online = false;
-    operate_disconnected(a); /* never queued for an outstation that is not online */
+    dnp3_operate_disconnected(a); /* never queued for an outstation that is not online */
 }
 
 static void link_timed_out(struct dnp3_association *a)
@@ -501,15 +501,15 @@ static void timed_out(struct dnp3_association *a)
     }
     a->counters.timeouts++;
     if (kind == REQUEST_SELECT || kind == REQUEST_OPERATE || kind == REQUEST_DIRECT_OPERATE)
-        operate_timed_out(a);
+        dnp3_operate_timed_out(a);
     else
-        task_failed(a);
+        dnp3_task_failed(a);
     a->link_check = true; /* is it the application or the line? */
     silent(a);
     association_event(a, DNP3_ASSOCIATION_TIMEOUT, function_of(kind));
 }
 
-void task_tick(struct dnp3_association *a)
+void dnp3_task_tick(struct dnp3_association *a)
 {
     uint64_t now = association_now(a);
     if (a->out.kind != REQUEST_NONE && now >= a->out.deadline_ms)
@@ -517,25 +517,25 @@ void task_tick(struct dnp3_association *a)
     if (now >= a->time_sync_due_ms) {
         a->time_sync_due_ms = now + a->config->time_sync_period_ms;
         if (a->config->time_sync != DNP3_TIME_SYNC_NONE)
-            task_want(a, REQUEST_TIME);
+            dnp3_task_want(a, REQUEST_TIME);
     }
 }
 
 /* Rule 20: DFC stops data. It is asked again, for its word may be lost. */
-void task_link_full(struct dnp3_association *a, bool full)
+void dnp3_task_link_full(struct dnp3_association *a, bool full)
 {
     a->link_full = full;
     a->link_full_ask_ms = association_now(a) + a->config->link_timeout_ms;
 }
 
-void task_link_answered(struct dnp3_association *a)
+void dnp3_task_link_answered(struct dnp3_association *a)
 {
     a->out.kind = REQUEST_NONE;
     if (!a->online)
         association_event(a, DNP3_ASSOCIATION_LINK_ONLY, 0);
 }
 
-void task_alive(struct dnp3_association *a)
+void dnp3_task_alive(struct dnp3_association *a)
 {
     a->link_check = false;
     if (a->out.kind == REQUEST_LINK_STATUS)
@@ -546,7 +546,7 @@ void task_alive(struct dnp3_association *a)
     association_event(a, DNP3_ASSOCIATION_ONLINE, 0);
 }
 
-void task_disconnected(struct dnp3_association *a)
+void dnp3_task_disconnected(struct dnp3_association *a)
 {
     silent(a);
     a->out.kind = REQUEST_NONE;
