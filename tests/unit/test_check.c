@@ -58,7 +58,7 @@ static void test_report(void **state)
         "  controls    off: every command is refused as inhibited\n",
         "    every point under its type and index\n",
         "  mapping  ",
-        "  points               3.0 KB  48 mapped, 64 octets each; unmapped ones as they come\n",
+        "memory for 4 outstations, 3 channels, 48 mapped points; others as they come\n",
     };
     char *text = report();
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
