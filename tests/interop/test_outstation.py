@@ -139,7 +139,8 @@ class Outstation(unittest.TestCase):
         _, peer, client = self.set_up()
         for value in range(1, 301):
             peer.update(["counter", 0, value], ["analog_input", 1, value])
-        self.point(client, "count-0", lambda p: p["value"] == 300 and p["source"] == "event")
+        for name in ("count-0", "analog_input/1"):
+            self.point(client, name, lambda p: p["value"] == 300 and p["source"] == "event")
         for topic in ("dnp3/test/device-0/point/count-0", "dnp3/test/device-0/point/analog_input/1"):
             values = [json.loads(m.payload) for m in client.messages if m.topic == topic]
             events = [int(p["value"]) for p in values if p["source"] == "event"]
