@@ -15,6 +15,7 @@ void dnp3_association_config_default(struct dnp3_association_config *config)
         .retry_min_ms = 5000,
         .retry_max_ms = 60000,
         .operate_within_ms = 2000,
+        .time_round_trip_ms = 2000,
         .time_sync = DNP3_TIME_SYNC_LAN,
         .integrity = DNP3_CLASS_0 | DNP3_CLASS_EVENTS,
         .unsolicited = DNP3_CLASS_EVENTS,

@@ -42,7 +42,14 @@ struct dnp3_poll {
     uint32_t stop;
 };
 
-enum dnp3_time_sync { DNP3_TIME_SYNC_NONE, DNP3_TIME_SYNC_LAN, DNP3_TIME_SYNC_DIRECT };
+/* LAN: RECORD_CURRENT_TIME, then 50v3. Non-LAN: DELAY_MEASURE, then 50v1. Direct: 50v1. Where the
+ * outstation refuses one, the next is tried (rule 17). */
+enum dnp3_time_sync {
+    DNP3_TIME_SYNC_NONE,
+    DNP3_TIME_SYNC_LAN,
+    DNP3_TIME_SYNC_NON_LAN,
+    DNP3_TIME_SYNC_DIRECT
+};
 
 /* Shared by any number of associations; must outlive them. Times in milliseconds. */
 struct dnp3_association_config {
@@ -56,6 +63,7 @@ struct dnp3_association_config {
     uint32_t retry_max_ms;
     uint32_t operate_within_ms;   /* longest pause between SELECT's answer and OPERATE (rule 13) */
     uint32_t time_sync_period_ms; /* 0 = only when the outstation asks */
+    uint32_t time_round_trip_ms;  /* longest way there and back of DELAY_MEASURE; 0 = any */
     enum dnp3_time_sync time_sync;
     uint8_t integrity;       /* DNP3_CLASS_ bits read at startup; 0 = never */
     uint8_t unsolicited;     /* event classes to enable; 0 disables all */
@@ -67,7 +75,8 @@ struct dnp3_association_config {
 };
 
 /* 5 s response, 1 s link, 60 s keep-alive, 5 s confirm, retry 5..60 s, 2 s SELECT to OPERATE,
- * fragments 2048, integrity of all classes, unsolicited 1..3, LAN time, no polls. */
+ * 2 s for a measured round trip, fragments 2048, integrity of all classes, unsolicited 1..3, LAN
+ * time, no polls. */
 void dnp3_association_config_default(struct dnp3_association_config *config);
 
 /* Does a master with this configuration ever ask for events or let them be sent? One that does not
@@ -105,7 +114,8 @@ enum dnp3_verdict {
     X(STEP_REFUSED, "a request was refused by IIN2.x; detail: function")                           \
     X(CONFIRM_LATE, "a repeat came before our confirm, or the hold expired")                       \
     X(UNPROTECTED, "events came without CON: they cannot be protected")                            \
-    X(TIME_WRITTEN, "the outstation's clock was set")
+    X(TIME_WRITTEN, "the outstation's clock was set")                                              \
+    X(TIME_ABANDONED, "the way there and back took too long to set a clock; detail: ms")
 
 enum dnp3_association_event {
 #define X(name, text) DNP3_ASSOCIATION_##name,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The insides of master and association, shared by the files that move them: master.c (channel and
  * link), task.c (what is sent next), response.c (what comes), confirm.c (owed confirms),
- * operate.c (controls). Not for hosts. */
+ * operate.c (controls), time_sync.c (the clock). Not for hosts. */
 #ifndef DNP3_ASSOCIATION_INTERNAL_H
 #define DNP3_ASSOCIATION_INTERNAL_H
 
@@ -14,11 +14,11 @@ enum request_kind {
     REQUEST_DISABLE_UNSOLICITED,
     REQUEST_CLEAR_RESTART,
     REQUEST_INTEGRITY,
-    REQUEST_TIME, /* RECORD_CURRENT_TIME, or the direct write where LAN is refused */
+    REQUEST_TIME, /* RECORD_CURRENT_TIME or DELAY_MEASURE, or the direct write at once */
     REQUEST_ENABLE_UNSOLICITED,
     REQUEST_EVENTS,
     AUTOMATIC_REQUESTS,
-    REQUEST_TIME_WRITE = AUTOMATIC_REQUESTS, /* the second half of LAN time sync */
+    REQUEST_TIME_WRITE = AUTOMATIC_REQUESTS, /* the second half of time sync */
     REQUEST_POLL,
     REQUEST_LINK_STATUS,
     REQUEST_SELECT,
@@ -36,6 +36,8 @@ struct backoff {
 /* How long a control waits for the peer to acknowledge what was written before it, and how often
  * the host is asked: peers acknowledge within 40 to 200 ms where they have nothing to say. */
 enum { LINE_WAIT_MS = 1000, LINE_ASK_MS = 5 };
+
+#define DNP3_NO_DELAY UINT32_MAX
 
 enum owed_state { OWED_NONE, OWED_HELD, OWED_READY };
 
@@ -61,9 +63,11 @@ struct last_unsolicited {
 struct outstanding {
     enum request_kind kind; /* REQUEST_NONE: the line is free */
     uint8_t sequence;       /* of the next response fragment */
-    uint8_t scan;           /* classes asked for, of EVENTS and INTEGRITY */
+    uint8_t function;
+    uint8_t scan; /* classes asked for, of EVENTS and INTEGRITY */
     bool first_seen;
     uint16_t poll;
+    uint32_t delay_ms; /* that the answer told (52v1, 52v2), or DNP3_NO_DELAY */
     uint64_t sent_ms;
     uint64_t deadline_ms; /* DNP3_NEVER while we owe a confirm for a non-final fragment */
 };
@@ -96,7 +100,6 @@ struct dnp3_association {
     bool online;
     bool started; /* STARTUP_DONE was said on this connection */
     bool withholding;
-    bool lan_refused;
     bool link_check;             /* ask link status: the application was silent */
     bool resume_enable;          /* ENABLE after the event scan of a reopening */
     enum request_kind follow_up; /* OPERATE or TIME_WRITE: leaves before anything else */
@@ -107,7 +110,9 @@ struct dnp3_association {
     struct backoff backoff[AUTOMATIC_REQUESTS];
     uint32_t next_token;
     uint32_t round_trip_ms;
-    int64_t recorded_wall_ms; /* the host's clock when RECORD_CURRENT_TIME left */
+    uint8_t time_method;    /* enum dnp3_time_sync: the configured one, or what is left of it */
+    uint8_t time_variation; /* of g50 in the write that follows or is under way */
+    int64_t time_ms; /* the host's clock when RECORD_CURRENT_TIME left, or the measured delay */
     uint64_t select_answered_ms;
     uint64_t line_wait_until_ms; /* a control waits for a clear line until then; 0 = none does */
     uint64_t heard_ms;
@@ -168,6 +173,22 @@ void dnp3_task_link_full(struct dnp3_association *a, bool full);
 void dnp3_task_link_answered(struct dnp3_association *a);
 /* An application fragment was accepted. */
 void dnp3_task_alive(struct dnp3_association *a);
+
+/* Starts the request that becomes the outstanding one; its objects follow. */
+void dnp3_task_begin(struct dnp3_association *a, enum request_kind kind,
+                     enum dnp3_function function, struct dnp3_writer *out);
+/* One failure more: the automatic request waits for its backoff. */
+void dnp3_task_postpone(struct dnp3_association *a, enum request_kind kind);
+
+/* time_sync.c */
+/* A new connection, or a restarted outstation: the configured method is tried again. */
+void dnp3_time_start(struct dnp3_association *a);
+/* The first request of a time sync; false where the host's clock is not to be trusted. */
+bool dnp3_time_request(struct dnp3_association *a, struct dnp3_writer *out);
+bool dnp3_time_follow_up(struct dnp3_association *a, struct dnp3_writer *out);
+/* RECORD_CURRENT_TIME or DELAY_MEASURE was answered. */
+void dnp3_time_prepared(struct dnp3_association *a, bool refused);
+void dnp3_time_written(struct dnp3_association *a, bool refused);
 
 /* response.c */
 void dnp3_response_receive(struct dnp3_association *a, struct dnp3_reader fragment);

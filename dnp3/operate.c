@@ -107,6 +107,7 @@ static void send(struct dnp3_association *a, enum request_kind kind, enum dnp3_f
     a->counters.requests++;
     uint64_t now = association_now(a);
     a->out = (struct outstanding){.kind = kind,
+                                  .function = (uint8_t)function,
                                   .sequence = a->sequence,
                                   .sent_ms = now,
                                   .deadline_ms = now + a->config->response_timeout_ms};

@@ -33,6 +33,18 @@ static bool read_points(struct dnp3_association *a, const struct dnp3_object_hea
     return !items.error;
 }
 
+/* 52v1, 52v2: what DELAY_MEASURE and the restarts are answered with. */
+static void read_delay(struct dnp3_association *a, const struct dnp3_object_header *header,
+                       struct dnp3_reader in)
+{
+    struct dnp3_time_context times = {0};
+    struct dnp3_items items;
+    uint32_t delay_ms;
+    dnp3_items_begin(&items, header, &times);
+    if (dnp3_items_delay(&items, &in, &delay_ms))
+        a->out.delay_ms = delay_ms;
+}
+
 static bool read_header(struct dnp3_association *a, struct dnp3_fragment *fragment,
                         struct dnp3_time_context *times, struct dnp3_reader *in)
 {
@@ -49,6 +61,8 @@ static bool read_header(struct dnp3_association *a, struct dnp3_fragment *fragme
         fragment->events |= header.row->kind == DNP3_KIND_EVENT;
         return read_points(a, &header, times, in);
     }
+    if (header.row && header.row->kind == DNP3_KIND_DELAY && !fragment->unsolicited)
+        read_delay(a, &header, *in);
     const struct dnp3_reader here = *in;
     error = dnp3_items_skip(&header, in);
     if (error || !header.row)
@@ -112,7 +126,7 @@ static void restarted(struct dnp3_association *a)
 {
     a->counters.restarts++;
     a->refused = 0;
-    a->lan_refused = false;
+    dnp3_time_start(a);
     if (a->config->integrity)
         dnp3_task_want(a, REQUEST_INTEGRITY);
     if (a->config->manage_unsolicited && a->config->unsolicited)

@@ -27,36 +27,6 @@ static uint64_t phase_ms(const struct dnp3_association *a, size_t poll, uint32_t
     return period_ms ? (mix >> 24) % period_ms + 1 : 1;
 }
 
-static enum dnp3_function function_of(enum request_kind kind)
-{
-    switch (kind) {
-    case REQUEST_DISABLE_UNSOLICITED:
-        return DNP3_FUNCTION_DISABLE_UNSOLICITED;
-    case REQUEST_ENABLE_UNSOLICITED:
-        return DNP3_FUNCTION_ENABLE_UNSOLICITED;
-    case REQUEST_CLEAR_RESTART:
-    case REQUEST_TIME_WRITE:
-        return DNP3_FUNCTION_WRITE;
-    case REQUEST_TIME:
-        return DNP3_FUNCTION_RECORD_CURRENT_TIME;
-    case REQUEST_SELECT:
-        return DNP3_FUNCTION_SELECT;
-    case REQUEST_OPERATE:
-        return DNP3_FUNCTION_OPERATE;
-    case REQUEST_DIRECT_OPERATE:
-        return DNP3_FUNCTION_DIRECT_OPERATE;
-    case REQUEST_DIRECT_OPERATE_NO_ACK:
-        return DNP3_FUNCTION_DIRECT_OPERATE_NR;
-    case REQUEST_INTEGRITY:
-    case REQUEST_EVENTS:
-    case REQUEST_POLL:
-    case REQUEST_LINK_STATUS:
-    case REQUEST_NONE:
-        break;
-    }
-    return DNP3_FUNCTION_READ;
-}
-
 void dnp3_task_want(struct dnp3_association *a, enum request_kind kind)
 {
     if (a->refused & request_bit(kind))
@@ -109,7 +79,7 @@ void dnp3_task_start(struct dnp3_association *a)
     a->refused = 0;
     a->iin = 0;
     a->scan = 0;
-    a->lan_refused = false;
+    dnp3_time_start(a);
     a->started = false;
     a->resume_enable = false;
     a->wanted = startup_steps(config);
@@ -123,8 +93,8 @@ void dnp3_task_start(struct dnp3_association *a)
             (struct poll_state){.due_ms = now + phase_ms(a, i, config->polls[i].period_ms)};
 }
 
-static void begin(struct dnp3_association *a, enum request_kind kind, enum dnp3_function function,
-                  struct dnp3_writer *out)
+void dnp3_task_begin(struct dnp3_association *a, enum request_kind kind,
+                     enum dnp3_function function, struct dnp3_writer *out)
 {
     struct dnp3_app_header header = {.control =
                                          (uint8_t)(DNP3_APP_FIR | DNP3_APP_FIN | a->sequence),
@@ -132,7 +102,9 @@ static void begin(struct dnp3_association *a, enum request_kind kind, enum dnp3_
     dnp3_app_write(out, &header);
     uint64_t now = association_now(a);
     a->out = (struct outstanding){.kind = kind,
+                                  .function = (uint8_t)function,
                                   .sequence = a->sequence,
+                                  .delay_ms = DNP3_NO_DELAY,
                                   .sent_ms = now,
                                   .deadline_ms = now + a->config->response_timeout_ms};
     a->sequence = (a->sequence + 1) & DNP3_APP_SEQUENCE;
@@ -159,42 +131,18 @@ static uint8_t readable(const struct dnp3_association *a, uint8_t classes)
 static bool read_classes(struct dnp3_association *a, enum request_kind kind, uint8_t classes,
                          struct dnp3_writer *out)
 {
-    begin(a, kind, DNP3_FUNCTION_READ, out);
+    dnp3_task_begin(a, kind, DNP3_FUNCTION_READ, out);
     a->out.scan = classes;
     write_classes(out, classes);
     return true;
 }
 
-static void write_time(struct dnp3_writer *out, uint8_t variation, int64_t wall_ms)
-{
-    dnp3_header_write_count(out, 50, variation, DNP3_QUALIFIER_COUNT8, 1);
-    dnp3_writer_u48(out, (uint64_t)wall_ms);
-}
-
-static void postpone(struct dnp3_association *a, enum request_kind kind)
+void dnp3_task_postpone(struct dnp3_association *a, enum request_kind kind)
 {
     struct backoff *backoff = &a->backoff[kind];
     if (backoff->failures < UINT8_MAX)
         backoff->failures++;
     backoff->not_before_ms = association_now(a) + backoff_ms(a, backoff->failures);
-}
-
-/* LAN: T when RECORD_CURRENT_TIME leaves, then WRITE 50v3 = T. Direct: WRITE 50v1 (rule 17). */
-static bool request_time(struct dnp3_association *a, struct dnp3_writer *out)
-{
-    int64_t wall_ms = a->callbacks->wall_clock ? a->callbacks->wall_clock(a->user) : -1;
-    if (wall_ms < 0) {
-        postpone(a, REQUEST_TIME);
-        return false;
-    }
-    if (a->config->time_sync == DNP3_TIME_SYNC_LAN && !a->lan_refused) {
-        begin(a, REQUEST_TIME, DNP3_FUNCTION_RECORD_CURRENT_TIME, out);
-        a->recorded_wall_ms = wall_ms;
-        return true;
-    }
-    begin(a, REQUEST_TIME_WRITE, DNP3_FUNCTION_WRITE, out);
-    write_time(out, 1, wall_ms);
-    return true;
 }
 
 static bool request_automatic(struct dnp3_association *a, enum request_kind kind,
@@ -205,13 +153,13 @@ static bool request_automatic(struct dnp3_association *a, enum request_kind kind
     switch (kind) {
     case REQUEST_DISABLE_UNSOLICITED: /* rule 1: an unsolicited confirm is void once it leaves */
         dnp3_confirm_forget_unsolicited(a);
-        begin(a, kind, DNP3_FUNCTION_DISABLE_UNSOLICITED, out);
+        dnp3_task_begin(a, kind, DNP3_FUNCTION_DISABLE_UNSOLICITED, out);
         write_classes(out, DNP3_CLASS_EVENTS);
         if (config->unsolicited)
             a->wanted |= request_bit(REQUEST_ENABLE_UNSOLICITED) & (uint8_t)~a->refused;
         return true;
     case REQUEST_CLEAR_RESTART:
-        begin(a, kind, DNP3_FUNCTION_WRITE, out);
+        dnp3_task_begin(a, kind, DNP3_FUNCTION_WRITE, out);
         dnp3_header_write_range(out, 80, 1, 7, 7);
         dnp3_writer_u8(out, 0);
         return true;
@@ -224,11 +172,11 @@ static bool request_automatic(struct dnp3_association *a, enum request_kind kind
         }
         return read_classes(a, kind, classes, out);
     case REQUEST_TIME:
-        return request_time(a, out);
+        return dnp3_time_request(a, out);
     case REQUEST_ENABLE_UNSOLICITED:
         if (a->withholding)
             return false;
-        begin(a, kind, DNP3_FUNCTION_ENABLE_UNSOLICITED, out);
+        dnp3_task_begin(a, kind, DNP3_FUNCTION_ENABLE_UNSOLICITED, out);
         write_classes(out, config->unsolicited);
         return true;
     case REQUEST_EVENTS:
@@ -261,7 +209,7 @@ static bool request_poll(struct dnp3_association *a, struct dnp3_writer *out)
         if (poll->classes) {
             read_classes(a, REQUEST_POLL, classes, out);
         } else {
-            begin(a, REQUEST_POLL, DNP3_FUNCTION_READ, out);
+            dnp3_task_begin(a, REQUEST_POLL, DNP3_FUNCTION_READ, out);
             if (poll->ranged)
                 dnp3_header_write_range(out, poll->group, poll->variation, poll->start, poll->stop);
             else
@@ -299,13 +247,7 @@ static bool send_follow_up(struct dnp3_association *a, struct dnp3_writer *out)
 {
     if (a->follow_up == REQUEST_OPERATE)
         return dnp3_operate_follow_up(a, out);
-    if (a->follow_up != REQUEST_TIME_WRITE)
-        return false;
-    a->follow_up = REQUEST_NONE;
-    dnp3_confirm_void(a, &a->solicited); /* rule 1; nothing stands between the two (rule 17) */
-    begin(a, REQUEST_TIME_WRITE, DNP3_FUNCTION_WRITE, out);
-    write_time(out, 3, a->recorded_wall_ms);
-    return true;
+    return a->follow_up == REQUEST_TIME_WRITE && dnp3_time_follow_up(a, out);
 }
 
 bool dnp3_task_next(struct dnp3_association *a, struct dnp3_writer *out)
@@ -374,8 +316,9 @@ static void check_started(struct dnp3_association *a)
 static void automatic_answered(struct dnp3_association *a, enum request_kind kind, uint16_t iin)
 {
     uint8_t bit = request_bit(kind);
-    if (kind == REQUEST_TIME && iin & refusal) {
-        a->lan_refused = true; /* falls back to the direct write at once */
+    if (kind == REQUEST_TIME) {
+        a->backoff[kind].not_before_ms = 0;
+        dnp3_time_prepared(a, iin & refusal);
         return;
     }
     if (iin & DNP3_IIN_NO_FUNC_CODE_SUPPORT)
@@ -385,10 +328,6 @@ static void automatic_answered(struct dnp3_association *a, enum request_kind kin
     a->backoff[kind].failures = 0;
     if (!(a->wanted & bit)) /* events that its own answer announced keep their pause */
         a->backoff[kind].not_before_ms = 0;
-    if (kind == REQUEST_TIME) {
-        a->follow_up = REQUEST_TIME_WRITE;
-        return;
-    }
     if (kind == REQUEST_EVENTS && a->resume_enable) {
         a->resume_enable = false;
         dnp3_task_want(a, REQUEST_ENABLE_UNSOLICITED);
@@ -401,21 +340,6 @@ static void automatic_answered(struct dnp3_association *a, enum request_kind kin
     }
 }
 
-static void time_answered(struct dnp3_association *a, uint16_t iin)
-{
-    uint8_t bit = request_bit(REQUEST_TIME);
-    if (iin & refusal && !a->lan_refused && a->config->time_sync == DNP3_TIME_SYNC_LAN) {
-        a->lan_refused = true; /* 50v3 is unknown there: the direct write follows */
-        a->wanted |= bit;
-        return;
-    }
-    a->wanted &= (uint8_t)~bit;
-    if (iin & refusal)
-        a->refused |= bit;
-    else
-        association_event(a, DNP3_ASSOCIATION_TIME_WRITTEN, 0);
-}
-
 void dnp3_task_answered(struct dnp3_association *a, uint16_t iin)
 {
     enum request_kind kind = a->out.kind;
@@ -425,13 +349,13 @@ void dnp3_task_answered(struct dnp3_association *a, uint16_t iin)
     }
     a->out.kind = REQUEST_NONE;
     if (iin & refusal)
-        association_event(a, DNP3_ASSOCIATION_STEP_REFUSED, function_of(kind));
+        association_event(a, DNP3_ASSOCIATION_STEP_REFUSED, a->out.function);
     if (kind < AUTOMATIC_REQUESTS)
         automatic_answered(a, kind, iin);
     else if (kind == REQUEST_POLL)
         a->polls[a->out.poll].failures = 0;
     else if (kind == REQUEST_TIME_WRITE)
-        time_answered(a, iin);
+        dnp3_time_written(a, iin & refusal);
     check_started(a);
 }
 
@@ -456,7 +380,7 @@ void dnp3_task_failed(struct dnp3_association *a)
     if (kind == REQUEST_TIME_WRITE)
         kind = REQUEST_TIME;
     if (kind < AUTOMATIC_REQUESTS) {
-        postpone(a, kind);
+        dnp3_task_postpone(a, kind);
     } else if (kind == REQUEST_POLL) {
         struct poll_state *state = &a->polls[a->out.poll];
         uint64_t period = a->config->polls[a->out.poll].period_ms;
@@ -495,6 +419,7 @@ static void link_timed_out(struct dnp3_association *a)
 static void timed_out(struct dnp3_association *a)
 {
     enum request_kind kind = a->out.kind;
+    unsigned function = a->out.function;
     if (kind == REQUEST_LINK_STATUS) {
         link_timed_out(a);
         return;
@@ -506,7 +431,7 @@ static void timed_out(struct dnp3_association *a)
         dnp3_task_failed(a);
     a->link_check = true; /* is it the application or the line? */
     silent(a);
-    association_event(a, DNP3_ASSOCIATION_TIMEOUT, function_of(kind));
+    association_event(a, DNP3_ASSOCIATION_TIMEOUT, function);
 }
 
 void dnp3_task_tick(struct dnp3_association *a)

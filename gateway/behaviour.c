@@ -9,6 +9,8 @@ static enum dnp3_time_sync time_sync_of(uint8_t word)
     switch ((enum gw_time_sync)word) {
     case GW_TIME_SYNC_LAN:
         return DNP3_TIME_SYNC_LAN;
+    case GW_TIME_SYNC_NON_LAN:
+        return DNP3_TIME_SYNC_NON_LAN;
     case GW_TIME_SYNC_DIRECT:
         return DNP3_TIME_SYNC_DIRECT;
     case GW_TIME_SYNC_NONE:

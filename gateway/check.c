@@ -93,7 +93,7 @@ static void print_poll(FILE *out, const struct gw_poll *poll, bool first)
 
 static void print_startup(FILE *out, const struct gw_profile *profile)
 {
-    static const char *const syncs[] = {"lan", "direct", "none"};
+    static const char *const syncs[] = {"lan", "non_lan", "direct", "none"};
     char list[24];
     char period[24];
     if (profile->integrity)

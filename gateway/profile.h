@@ -13,7 +13,12 @@ enum { GW_CLASS_0 = 0x01, GW_CLASS_1 = 0x02, GW_CLASS_2 = 0x04, GW_CLASS_3 = 0x0
 enum gw_session_kind { GW_SESSION_CONTINUOUS };
 enum gw_on_offline { GW_ON_OFFLINE_MARK, GW_ON_OFFLINE_KEEP };
 enum gw_confirm { GW_CONFIRM_SAFE, GW_CONFIRM_RECEIVED };
-enum gw_time_sync { GW_TIME_SYNC_LAN, GW_TIME_SYNC_DIRECT, GW_TIME_SYNC_NONE };
+enum gw_time_sync {
+    GW_TIME_SYNC_LAN,
+    GW_TIME_SYNC_NON_LAN,
+    GW_TIME_SYNC_DIRECT,
+    GW_TIME_SYNC_NONE
+};
 enum { GW_POLLS_MAX = 32 }; /* of one profile */
 
 /* One periodic read: classes, or one object header. */

@@ -197,7 +197,7 @@ static const struct gw_word confirm_words[] = {{"safe", GW_CONFIRM_SAFE},
                                                {"received", GW_CONFIRM_RECEIVED},
                                                {NULL, GW_WORDS_END}};
 static const struct gw_word time_sync_words[] = {{"lan", GW_TIME_SYNC_LAN},
-                                                 {"non_lan", GW_WORD_PLANNED},
+                                                 {"non_lan", GW_TIME_SYNC_NON_LAN},
                                                  {"direct", GW_TIME_SYNC_DIRECT},
                                                  {"none", GW_TIME_SYNC_NONE},
                                                  {NULL, GW_WORDS_END}};

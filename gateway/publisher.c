@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "dnp3/error.h"
 #include "gateway/clock.h"
 #include "gateway/log.h"
 #include "gateway/memory.h"
@@ -244,22 +245,12 @@ struct gw_outbox *gw_publisher_outbox(struct gw_publisher *p)
     return p->outbox;
 }
 
-static bool is_free(const struct gw_publisher *p, size_t part)
+bool gw_publisher_roomy(const struct gw_publisher *p)
 {
     struct gw_outbox_state state;
     gw_outbox_state(p->outbox, &state);
-    return state.room_messages > p->options.messages / part &&
-           state.room_octets > p->options.octets / part;
-}
-
-bool gw_publisher_roomy(const struct gw_publisher *p)
-{
-    return is_free(p, 2);
-}
-
-bool gw_publisher_has_room(const struct gw_publisher *p)
-{
-    return is_free(p, 4);
+    return state.room_messages > p->options.messages / 2 &&
+           state.room_octets > p->options.octets / 2;
 }
 
 int gw_publisher_put_point(struct gw_publisher *p, const struct gw_outstation_config *outstation,
@@ -275,7 +266,7 @@ int gw_publisher_put_point(struct gw_publisher *p, const struct gw_outstation_co
     int topic_length = gw_topic_point(p->config, outstation, point, index, topic, sizeof topic);
     int length = gw_payload_point(payload, sizeof payload, point, value);
     if (topic_length < 0 || length < 0)
-        return GW_OUTBOX_TOO_LARGE;
+        return DNP3_ERR_FULL;
     struct gw_outbox_message message = {.topic = topic,
                                         .topic_len = (size_t)topic_length,
                                         .payload = payload,

@@ -35,6 +35,7 @@ static void set(struct run *run, char *text)
                    {"retry_min", &config->retry_min_ms},
                    {"retry_max", &config->retry_max_ms},
                    {"operate_within", &config->operate_within_ms},
+                   {"time_round_trip", &config->time_round_trip_ms},
                    {"time_sync_period", &config->time_sync_period_ms}};
     struct {
         const char *key;
@@ -59,9 +60,10 @@ static void set(struct run *run, char *text)
     else if (script_is(key, "max_request"))
         config->max_request = (uint16_t)script_number(run, value);
     else if (script_is(key, "time_sync"))
-        config->time_sync = script_is(value, "lan")      ? DNP3_TIME_SYNC_LAN
-                            : script_is(value, "direct") ? DNP3_TIME_SYNC_DIRECT
-                                                         : DNP3_TIME_SYNC_NONE;
+        config->time_sync = script_is(value, "lan")       ? DNP3_TIME_SYNC_LAN
+                            : script_is(value, "non_lan") ? DNP3_TIME_SYNC_NON_LAN
+                            : script_is(value, "direct")  ? DNP3_TIME_SYNC_DIRECT
+                                                          : DNP3_TIME_SYNC_NONE;
     else
         script_fail(run, "no such setting", key);
 }
