@@ -42,11 +42,11 @@ class Screen:
     def say(self, text="", code=""):
         print(self.paint(text, code), flush=True)
 
-    def row(self, topic, value, note, code=""):
+    def row(self, topic, value, note, code="", value_code=""):
         now = time.time()
         clock = time.strftime("%H:%M:%S", time.localtime(now)) + f".{int(now * 1000) % 1000:03d}"
-        line = f"{clock}  {topic:<{TOPIC_WIDTH}} {value:<{VALUE_WIDTH}} "
-        self.say(line.rstrip() if not note and not code else line + self.paint(note, code))
+        value = self.paint(f"{value:<{VALUE_WIDTH}}", value_code)
+        self.say(f"{clock}  {topic:<{TOPIC_WIDTH}} {value} {self.paint(note, code)}".rstrip())
 
     def header(self):
         self.say(f"{'time':<12}  {'topic':<{TOPIC_WIDTH}} {'value':<{VALUE_WIDTH}} quality", "1")
@@ -70,14 +70,15 @@ class Screen:
     def status(self, topic, payload):
         state, reason = payload.get("state", ""), payload.get("reason", "")
         note = payload.get("detail") or (reason if reason != "ok" else "")
-        self.row(topic, state, note or "", {"online": "32", "offline": "31"}.get(state, "33"))
+        self.row(topic, state, note or "",
+                 value_code={"online": "32", "offline": "31"}.get(state, "33"))
 
     def meta(self, topic, payload):
         self.row(topic, f"{len(payload.get('points', {}))} points, "
                         f"{len(payload.get('controls', {}))} controls", "")
 
     def command(self, topic, payload):
-        self.row(topic, str(payload.get("value", payload)), "<- published by this demo", "36")
+        self.row(topic, str(payload.get("value", payload)), "<- published by this demo", "36", "36")
 
     def result(self, topic, payload):
         note = f"{payload.get('status') or payload.get('reason', '')}, " \
@@ -85,7 +86,7 @@ class Screen:
         if payload.get("feedback"):
             note += f", breaker {payload['feedback']}"
         self.row(topic, f"{payload.get('value')}: {payload.get('outcome')}", note,
-                 "32" if payload.get("outcome") == "done" else "31")
+                 value_code="32" if payload.get("outcome") == "done" else "31")
 
     def other(self, topic, payload):
         self.row(topic, json.dumps(payload)[:60], "")
