@@ -252,6 +252,9 @@ def main(argv):
         problems = demo.problems()
     except KeyboardInterrupt:
         demo.screen.say("\nstopping")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on
+        problems = ["the output was closed"]
     except (Failed, OSError) as error:
         problems = [str(error)]
     finally:
