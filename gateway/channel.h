@@ -32,6 +32,8 @@ struct gw_channel *gw_channel_create(uv_loop_t *loop, const struct gw_channel_co
 
 /* Begins to open the next endpoint. */
 void gw_channel_open(struct gw_channel *channel);
+/* The endpoint in use has proved itself: the next open begins with the first one again. */
+void gw_channel_rewind(struct gw_channel *channel);
 /* Writes all: what the kernel does not take at once is kept and follows; until then the channel is
  * not writable and must not be written to. */
 void gw_channel_write(struct gw_channel *channel, const uint8_t *octets, size_t length);

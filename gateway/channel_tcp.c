@@ -102,6 +102,21 @@ static enum gw_reason reason_of(int error)
     }
 }
 
+/* Why what was open has ended. */
+static enum gw_reason loss_of(int error)
+{
+    switch (error) {
+    case UV_ETIMEDOUT: /* TCP_USER_TIMEOUT: nobody acknowledges what was written */
+        return GW_REASON_TIMEOUT;
+    case UV_EHOSTUNREACH:
+    case UV_ENETUNREACH:
+    case UV_ENETDOWN:
+        return GW_REASON_UNREACHABLE;
+    default:
+        return GW_REASON_CLOSED_BY_PEER;
+    }
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
     struct gw_channel *channel = timer->data;
@@ -123,7 +138,7 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
     if (length > 0)
         channel->callbacks.octets(channel->user, (const uint8_t *)buffer->base, (size_t)length);
     else if (length < 0)
-        shut(channel, GW_REASON_CLOSED_BY_PEER, false);
+        shut(channel, loss_of((int)length), false);
 }
 
 static void on_connected(uv_connect_t *request, int error)
@@ -212,6 +227,11 @@ void gw_channel_open(struct gw_channel *channel)
         resolve(channel, endpoint);
 }
 
+void gw_channel_rewind(struct gw_channel *channel)
+{
+    channel->next_endpoint = 0;
+}
+
 static void on_written(uv_write_t *request, int error)
 {
     struct gw_channel *channel = request->data;
@@ -222,7 +242,7 @@ static void on_written(uv_write_t *request, int error)
     if (channel->stage == STAGE_CLOSING)
         settle(channel);
     else if (error)
-        shut(channel, GW_REASON_CLOSED_BY_PEER, false);
+        shut(channel, loss_of(error), false);
     else
         channel->callbacks.writable(channel->user);
 }
@@ -251,7 +271,7 @@ void gw_channel_write(struct gw_channel *channel, const uint8_t *octets, size_t 
     uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)octets, (unsigned)length);
     int written = uv_try_write((uv_stream_t *)&channel->tcp, &buffer, 1);
     if (written < 0 && written != UV_EAGAIN) {
-        shut(channel, GW_REASON_CLOSED_BY_PEER, false);
+        shut(channel, loss_of(written), false);
         return;
     }
     size_t done = written > 0 ? (size_t)written : 0;

@@ -19,7 +19,8 @@
 enum {
     FLUSH_MS = 20,
     TICK_MS = 1000,
-    STOP_PATIENCE_MS = 2000,
+    STOP_PATIENCE_MS = 2000, /* for the statuses to get into the outbox, then out of it */
+    REFUSAL_TOLD_MS = 30000,
     POOL_MIN = 16, /* fragments of several segments under way at once: one in 16 lines, */
     POOL_SHARE = 16
 };
@@ -38,6 +39,8 @@ struct gw_gateway {
     int64_t since_ms;
     size_t counted[GW_STATES];
     size_t flush_next;
+    uint64_t refusal_told_ms; /* steady; 0 = never */
+    uint64_t stop_by_ms;
     bool status_due;
     bool clock_trusted;
     bool stopping;
@@ -56,6 +59,8 @@ static void publish_status(struct gw_gateway *g, const char *state, const char *
 static void on_online(void *user)
 {
     struct gw_gateway *g = user;
+    if (g->stopping)
+        return;
     publish_status(g, "online", "ok");
     for (size_t i = 0; i < g->config->outstation_count; i++)
         gw_session_broker(g->sessions[i], true);
@@ -64,7 +69,7 @@ static void on_online(void *user)
 static void on_lost(void *user)
 {
     struct gw_gateway *g = user;
-    for (size_t i = 0; i < g->config->outstation_count; i++)
+    for (size_t i = 0; !g->stopping && i < g->config->outstation_count; i++)
         gw_session_republish(g->sessions[i]);
 }
 
@@ -83,11 +88,16 @@ static void on_safe(void *user, struct gw_session *session, uint32_t token)
 
 static void on_refused(void *user, struct gw_session *session, uint32_t token, int reason_code)
 {
-    (void)user;
-    gw_log(GW_LOG_ERROR, "mqtt",
-           "the broker refuses our messages (%s): events stay in the outstations",
-           gw_mqtt_reason_code_text(reason_code));
-    gw_session_refused(session, token);
+    struct gw_gateway *g = user;
+    uint64_t now = uv_now(g->lines_shared.loop);
+    if (!g->refusal_told_ms || now - g->refusal_told_ms >= REFUSAL_TOLD_MS) {
+        g->refusal_told_ms = now;
+        gw_log(GW_LOG_ERROR, "mqtt",
+               "the broker refuses messages of ours (%s): events stay in the outstations",
+               gw_mqtt_reason_code_text(reason_code));
+    }
+    if (session)
+        gw_session_refused(session, token);
 }
 
 static void on_message(void *user, const struct gw_mqtt_message *message)
@@ -189,12 +199,18 @@ static void count_states(struct gw_gateway *g)
     on_due(g);
 }
 
+static void say_goodbye(struct gw_gateway *g);
+
 /* Round robin, so that one outstation's thousands of points do not keep the others' waiting. */
 static void on_flush(uv_timer_t *timer)
 {
     struct gw_gateway *g = timer->data;
     size_t count = g->config->outstation_count;
     bool done = true;
+    if (g->stopping) {
+        say_goodbye(g);
+        return;
+    }
     if (g->status_due && gw_publisher_online(g->publisher))
         publish_status(g, "online", "ok");
     for (size_t i = 0; i < count; i++)
@@ -347,20 +363,35 @@ static void on_publisher_stopped(void *user)
     uv_close((uv_handle_t *)&g->tick, NULL);
 }
 
+/* The last statuses; with thousands of outstations they do not fit into the outbox at once. */
+static void say_goodbye(struct gw_gateway *g)
+{
+    bool online = gw_publisher_online(g->publisher);
+    bool done = true;
+    for (size_t i = 0; i < g->config->outstation_count; i++)
+        done &= gw_session_stop(g->sessions[i]);
+    if (!done && online && uv_now(g->lines_shared.loop) < g->stop_by_ms)
+        return;
+    uv_timer_stop(&g->flush);
+    if (online)
+        publish_status(g, "offline", "gateway_stopped");
+    gw_publisher_stop(g->publisher, STOP_PATIENCE_MS, on_publisher_stopped);
+}
+
 void gw_gateway_stop(struct gw_gateway *g)
 {
     if (g->stopping)
         return;
     g->stopping = true;
-    uv_timer_stop(&g->flush);
+    g->stop_by_ms = uv_now(g->lines_shared.loop) + STOP_PATIENCE_MS;
     uv_timer_stop(&g->tick);
     for (size_t i = 0; i < g->config->outstation_count; i++)
         gw_session_stop(g->sessions[i]);
     gw_controls_stop(g->controls);
-    if (gw_publisher_online(g->publisher))
-        publish_status(g, "offline", "gateway_stopped");
-    gw_publisher_stop(g->publisher, STOP_PATIENCE_MS, on_publisher_stopped);
     free_lines(g);
+    for (size_t i = 0; i < g->config->outstation_count; i++)
+        gw_session_detach(g->sessions[i]);
+    uv_timer_start(&g->flush, on_flush, 0, FLUSH_MS);
 }
 
 void gw_gateway_free(struct gw_gateway *g)

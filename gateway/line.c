@@ -19,6 +19,7 @@ struct gw_line {
     size_t session_count;
     bool open;
     bool pumping;
+    bool has_slot; /* its connect is due when the timer fires */
 };
 
 static uint64_t now_ms(const struct gw_line *line)
@@ -26,14 +27,37 @@ static uint64_t now_ms(const struct gw_line *line)
     return uv_now(line->shared->loop);
 }
 
+static void on_timer(uv_timer_t *timer);
+
+/* Slots are given out when a delay is over, not before: a line that waits for a minute must not
+ * make the others wait behind it. */
+static void connect_in_turn(struct gw_line *line)
+{
+    struct gw_line_shared *shared = line->shared;
+    uint64_t now = now_ms(line);
+    if (!line->has_slot) {
+        uint64_t slot = now < shared->next_connect_ms ? shared->next_connect_ms : now;
+        shared->next_connect_ms = slot + 1000 / GW_CONNECTS_A_SECOND;
+        if (slot > now) {
+            line->has_slot = true;
+            uv_timer_start(&line->timer, on_timer, slot - now, 0);
+            return;
+        }
+    }
+    line->has_slot = false;
+    gw_channel_open(line->channel);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct gw_line *line = timer->data;
     if (!line->open) {
-        gw_channel_open(line->channel);
+        connect_in_turn(line);
         return;
     }
+    line->pumping = true; /* the master's callbacks must not take from it */
     dnp3_master_tick(line->master, now_ms(line));
+    line->pumping = false;
     gw_line_pump(line);
 }
 
@@ -63,16 +87,6 @@ void gw_line_pump(struct gw_line *line)
         gw_channel_write(line->channel, octets, length);
     line->pumping = false;
     arm(line);
-}
-
-static void connect_later(struct gw_line *line, uint64_t delay)
-{
-    struct gw_line_shared *shared = line->shared;
-    uint64_t at = now_ms(line) + delay;
-    if (at < shared->next_connect_ms)
-        at = shared->next_connect_ms;
-    shared->next_connect_ms = at + 1000 / GW_CONNECTS_A_SECOND;
-    uv_timer_start(&line->timer, on_timer, at - now_ms(line), 0);
 }
 
 static void on_opened(void *user)
@@ -111,7 +125,7 @@ static void on_closed(void *user, enum gw_reason reason)
     uint32_t delay = gw_backoff_next(&line->backoff);
     gw_log(GW_LOG_DEBUG, line->config->name, "channel closed (%s), next connect in %u ms",
            gw_reason_name(reason), delay);
-    connect_later(line, delay);
+    uv_timer_start(&line->timer, on_timer, delay, 0);
 }
 
 static void on_stranger(void *user, uint16_t source, uint16_t destination)
@@ -160,7 +174,7 @@ void gw_line_add(struct gw_line *line, struct gw_session *session)
 
 void gw_line_start(struct gw_line *line)
 {
-    connect_later(line, 0);
+    uv_timer_start(&line->timer, on_timer, 0, 0);
 }
 
 void gw_line_give_up(struct gw_line *line)
@@ -169,14 +183,15 @@ void gw_line_give_up(struct gw_line *line)
         gw_channel_close(line->channel, true);
 }
 
-void gw_line_discard_late(struct gw_line *line)
+void gw_line_discard_late(struct gw_line *line, bool control)
 {
-    if (!gw_line_clear(line))
+    if ((control || line->session_count == 1) && !gw_line_clear(line))
         gw_channel_close(line->channel, true);
 }
 
 void gw_line_proved(struct gw_line *line)
 {
+    gw_channel_rewind(line->channel);
     gw_backoff_reset(&line->backoff);
 }
 
@@ -199,6 +214,7 @@ void gw_line_free(struct gw_line *line)
 {
     if (!line)
         return;
+    line->open = false;
     gw_channel_free(line->channel);
     dnp3_master_free(line->master);
     uv_close((uv_handle_t *)&line->timer, on_timer_closed);

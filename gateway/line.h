@@ -22,7 +22,7 @@ struct gw_line_shared {
     uv_loop_t *loop;
     struct dnp3_allocator allocator;
     struct dnp3_pool *pool;
-    uint64_t next_connect_ms; /* steady; when the next connect may start */
+    uint64_t next_connect_ms; /* steady; the first slot for a connect that nobody has yet */
     uint64_t seed;            /* of the backoffs' jitter */
 };
 
@@ -41,9 +41,11 @@ void gw_line_pump(struct gw_line *line);
 /* The outstation's link is dead: closes and reconnects where it is alone on the line. */
 void gw_line_give_up(struct gw_line *line);
 /* A request timed out: where octets of it may still arrive, and a late control would operate, the
- * connection is thrown away with them (scope rule 15). */
-void gw_line_discard_late(struct gw_line *line);
-/* An outstation answers: the next reconnect starts with the shortest delay. */
+ * connection is thrown away with them (scope rule 15). Not for the sake of a harmless request where
+ * others are on the line: the octets may be theirs. */
+void gw_line_discard_late(struct gw_line *line, bool control);
+/* An outstation answers: the next reconnect starts with the first endpoint and the shortest delay.
+ */
 void gw_line_proved(struct gw_line *line);
 /* Nothing on the line is unacknowledged (scope rule 15). */
 bool gw_line_clear(const struct gw_line *line);

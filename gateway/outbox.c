@@ -494,15 +494,18 @@ static void step_first(struct gw_outbox *outbox, uint32_t index)
     outbox->fragments[fragment].first = same ? next : NONE;
 }
 
-/* Ends a fragment without telling anybody; its messages are dropped, or with `keep` go on. */
+/* Ends a fragment without telling anybody; its messages are dropped, or with `keep` go on. Returns
+ * those not kept. */
 static size_t release_fragment(struct gw_outbox *outbox, uint32_t fragment, bool keep)
 {
     size_t dropped = 0;
+    size_t abandoned = 0;
     uint32_t *next = outbox->entries_pool.next;
     for (uint32_t i = outbox->flight.head; i != NONE; i = next[i]) {
         if (outbox->entries[i].fragment == fragment) {
             outbox->entries[i].fragment = NONE;
             outbox->entries[i].abandoned = !keep;
+            abandoned += !keep;
         }
     }
     uint32_t index = outbox->fragments[fragment].first;
@@ -518,7 +521,7 @@ static size_t release_fragment(struct gw_outbox *outbox, uint32_t fragment, bool
     }
     remove_fragment(outbox, fragment);
     outbox->counts.withdrawn += dropped;
-    return dropped;
+    return dropped + abandoned;
 }
 
 size_t gw_outbox_withdraw(struct gw_outbox *outbox, void *owner, uint32_t token)
@@ -529,6 +532,8 @@ size_t gw_outbox_withdraw(struct gw_outbox *outbox, void *owner, uint32_t token)
 
 void gw_outbox_forget(struct gw_outbox *outbox, void *owner)
 {
+    if (!outbox->fragments_pool.used) /* thousands of sessions end at once */
+        return;
     for (uint32_t i = 0; i <= outbox->bucket_mask; i++) {
         uint32_t index = outbox->buckets[i];
         while (index != NONE) {
@@ -554,8 +559,11 @@ void gw_outbox_acked(struct gw_outbox *outbox, uint64_t id, int reason_code)
         outbox->counts.refused++;
     else
         outbox->counts.acked++;
-    if (number == NONE)
+    if (number == NONE) {
+        if (reason_code >= REFUSED && outbox->callbacks.refused)
+            outbox->callbacks.refused(outbox->user, NULL, 0, reason_code);
         return;
+    }
     struct fragment *fragment = &outbox->fragments[number];
     void *owner = fragment->owner;
     uint32_t token = fragment->token;

@@ -52,7 +52,8 @@ struct gw_outbox_callbacks {
      * before gw_outbox_commit returns. May call the outbox. */
     void (*safe)(void *user, void *owner, uint32_t token);
     /* The broker refused a message of the fragment (MQTT 5 reason code >= 0x80): the rest of it is
-     * withdrawn and the fragment must not be confirmed. Fires instead of `safe`. May be NULL. */
+     * withdrawn and the fragment must not be confirmed. Fires instead of `safe`. `owner` is NULL
+     * where nobody waits for the message. May be NULL. */
     void (*refused)(void *user, void *owner, uint32_t token, int reason_code);
 };
 
@@ -92,7 +93,7 @@ int gw_outbox_send(struct gw_outbox *outbox, const struct gw_outbox_message *mes
 
 /* Forgets a committed fragment: `safe` will not fire, and what the sink has not taken is dropped;
  * what it has taken is not sent again after a reconnect. Unknown names are legal. Returns how many
- * messages were dropped. */
+ * messages may never arrive: those dropped and those under way. */
 size_t gw_outbox_withdraw(struct gw_outbox *outbox, void *owner, uint32_t token);
 /* Nobody of this name is there to be told any more; the messages stay and go out. */
 void gw_outbox_forget(struct gw_outbox *outbox, void *owner);

@@ -22,6 +22,7 @@ struct gw_point_state {
     };
     int64_t time_ms;
     int64_t received_ms;
+    uint32_t carrier; /* the fragment whose messages hold it as it is now */
     uint8_t flags;
     uint8_t length;      /* octet string */
     uint8_t time_source; /* enum gw_time_source */
@@ -31,6 +32,9 @@ struct gw_point_state {
     bool floating : 1;
     bool single : 1;
 };
+
+/* Ten thousand outstations have millions of them. */
+_Static_assert(sizeof(struct gw_point_state) <= 32, "a point's state has grown");
 
 struct gw_unmapped_point {
     uint32_t index;

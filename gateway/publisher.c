@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "dnp3/error.h"
 #include "gateway/clock.h"
 #include "gateway/log.h"
 #include "gateway/memory.h"
@@ -245,12 +244,22 @@ struct gw_outbox *gw_publisher_outbox(struct gw_publisher *p)
     return p->outbox;
 }
 
-bool gw_publisher_roomy(const struct gw_publisher *p)
+static bool is_free(const struct gw_publisher *p, size_t part)
 {
     struct gw_outbox_state state;
     gw_outbox_state(p->outbox, &state);
-    return state.room_messages > p->options.messages / 2 &&
-           state.room_octets > p->options.octets / 2;
+    return state.room_messages > p->options.messages / part &&
+           state.room_octets > p->options.octets / part;
+}
+
+bool gw_publisher_roomy(const struct gw_publisher *p)
+{
+    return is_free(p, 2);
+}
+
+bool gw_publisher_has_room(const struct gw_publisher *p)
+{
+    return is_free(p, 4);
 }
 
 int gw_publisher_put_point(struct gw_publisher *p, const struct gw_outstation_config *outstation,
@@ -266,7 +275,7 @@ int gw_publisher_put_point(struct gw_publisher *p, const struct gw_outstation_co
     int topic_length = gw_topic_point(p->config, outstation, point, index, topic, sizeof topic);
     int length = gw_payload_point(payload, sizeof payload, point, value);
     if (topic_length < 0 || length < 0)
-        return DNP3_ERR_FULL;
+        return GW_OUTBOX_TOO_LARGE;
     struct gw_outbox_message message = {.topic = topic,
                                         .topic_len = (size_t)topic_length,
                                         .payload = payload,

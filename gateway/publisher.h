@@ -26,6 +26,7 @@ struct gw_publisher_callbacks {
     void (*lost)(void *user);
     void (*offline)(void *user);
     void (*safe)(void *user, struct gw_session *session, uint32_t token);
+    /* `session` is NULL where nobody waits for what the broker refused. */
     void (*refused)(void *user, struct gw_session *session, uint32_t token, int reason_code);
     /* A message on a topic that we subscribed to. */
     void (*message)(void *user, const struct gw_mqtt_message *message);
@@ -47,9 +48,13 @@ bool gw_publisher_online(const struct gw_publisher *publisher);
 struct gw_outbox *gw_publisher_outbox(struct gw_publisher *publisher);
 /* More than half of the outbox is free: time for what can wait. */
 bool gw_publisher_roomy(const struct gw_publisher *publisher);
+/* A quarter is free: events may come. Less than what stops the rest, so that the rest cannot keep
+ * them out. */
+bool gw_publisher_has_room(const struct gw_publisher *publisher);
 
 /* The message of a point: into the open transaction of the outbox, or alone. An event gets the next
- * id. 0 or a negative error (outbox). */
+ * id. 0 or a negative error of the outbox; TOO_LARGE where the message cannot be written at all,
+ * and then the transaction does not know of it. */
 int gw_publisher_put_point(struct gw_publisher *publisher,
                            const struct gw_outstation_config *outstation,
                            const struct gw_map_point *point, uint32_t index,

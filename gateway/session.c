@@ -78,12 +78,19 @@ void session_update_withholding(struct gw_session *s)
     session_due(s);
 }
 
+/* Not into what the outbox keeps back for results of controls. */
+static void flush_due_status(struct gw_session *s)
+{
+    if (s->status_due && gw_publisher_has_room(s->shared->publisher))
+        session_flush_status(s);
+}
+
 void gw_session_broker(struct gw_session *s, bool online)
 {
     session_update_withholding(s);
     if (online) {
-        session_flush_status(s); /* every status before anything else: retained ones are stale */
-        s->meta_due = s->points_due = true;
+        s->status_due = s->points_due = true;
+        flush_due_status(s); /* of all before anything else: the retained ones are stale */
         session_due(s);
     }
     if (s->line)
@@ -92,6 +99,7 @@ void gw_session_broker(struct gw_session *s, bool online)
 
 void gw_session_republish(struct gw_session *s)
 {
+    s->meta_due = true;
     session_mark_dirty(s, false);
 }
 
@@ -104,6 +112,7 @@ void gw_session_safe(struct gw_session *s, uint32_t token)
 void gw_session_refused(struct gw_session *s, uint32_t token)
 {
     dnp3_association_refuse(s->association, token);
+    session_mark_carried(s, token);
     s->full = true;
     s->full_until_ms = session_now(s) + REFUSED_PAUSE_MS;
     session_update_withholding(s);
@@ -130,7 +139,8 @@ void gw_session_poll_events(struct gw_session *s)
 
 static void check_room(struct gw_session *s)
 {
-    if (!s->full || session_now(s) < s->full_until_ms || !gw_publisher_roomy(s->shared->publisher))
+    if (!s->full || session_now(s) < s->full_until_ms ||
+        !gw_publisher_has_room(s->shared->publisher))
         return;
     s->full = false;
     session_update_withholding(s);
@@ -166,8 +176,7 @@ bool gw_session_flush(struct gw_session *s)
 {
     if (!gw_publisher_online(s->shared->publisher))
         return true; /* all of it is due again when the broker is back */
-    if (s->status_due)
-        session_flush_status(s);
+    flush_due_status(s);
     if (s->meta_due && gw_publisher_roomy(s->shared->publisher))
         flush_meta(s);
     if (s->points_due)
@@ -175,12 +184,20 @@ bool gw_session_flush(struct gw_session *s)
     return !s->status_due && !s->meta_due && !s->points_due;
 }
 
-void gw_session_stop(struct gw_session *s)
+bool gw_session_stop(struct gw_session *s)
 {
     if (s->state == GW_STATE_DISABLED)
-        return;
+        return true;
     session_set_state(s, GW_STATE_OFFLINE, GW_REASON_GATEWAY_STOPPED, NULL);
-    session_flush_status(s);
+    flush_due_status(s);
+    return !s->status_due;
+}
+
+void gw_session_detach(struct gw_session *s)
+{
+    s->line = NULL;
+    s->association = NULL;
+    gw_outbox_forget(gw_publisher_outbox(s->shared->publisher), s);
 }
 
 enum gw_state gw_session_state(const struct gw_session *s)

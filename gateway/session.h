@@ -58,8 +58,11 @@ void gw_session_tick(struct gw_session *session);
 /* Publishes what is due (status, meta, points not yet out) as far as the outbox has room. True when
  * nothing is left. */
 bool gw_session_flush(struct gw_session *session);
-/* A clean stop: publishes "offline", "gateway_stopped". */
-void gw_session_stop(struct gw_session *session);
+/* A clean stop: publishes "offline", "gateway_stopped". False: the outbox has no room for that yet,
+ * call it again. */
+bool gw_session_stop(struct gw_session *session);
+/* Its line and association are gone; nothing is confirmed any more. */
+void gw_session_detach(struct gw_session *session);
 
 enum gw_state gw_session_state(const struct gw_session *session);
 

@@ -10,11 +10,13 @@
 /* The fragment being read. */
 struct session_fragment {
     uint32_t token;
+    uint32_t carrier; /* names it in the states of its points */
     int64_t received_ms;
     bool clock_trusted;
     bool guarded;  /* its events are confirmed only when they are safe */
     bool skipping; /* nowhere safe to put its events: they are refused */
     bool open;     /* a transaction of the outbox is open */
+    bool sent;     /* a message is in it */
 };
 
 struct gw_session {
@@ -26,13 +28,14 @@ struct gw_session {
     struct dnp3_association *association;
     struct gw_point_store points;
     struct session_fragment fragment;
-    char *detail;           /* a sentence of its own, or NULL */
-    int64_t since_ms;       /* wall clock */
-    int64_t heard_wall_ms;  /* when the last fragment came */
-    uint64_t lost_since_ms; /* steady; 0 = not lost */
-    uint64_t full_until_ms; /* steady; no new try before */
-    uint32_t crc_before;    /* the line's CRC errors when it opened */
-    uint32_t lost_events;   /* not protected and not kept */
+    char *detail;            /* a sentence of its own, or NULL */
+    int64_t since_ms;        /* wall clock */
+    int64_t heard_wall_ms;   /* when the last fragment came */
+    uint64_t lost_since_ms;  /* steady; 0 = not lost */
+    uint64_t full_until_ms;  /* steady; no new try before */
+    uint32_t garbage_before; /* the line's damaged frames when it opened */
+    uint32_t lost_events;    /* not protected and not kept */
+    uint32_t unnamed;        /* fragments without a token, counted */
     uint16_t iin;
     uint8_t state;       /* enum gw_state */
     uint8_t reason;      /* enum gw_reason */
@@ -49,7 +52,10 @@ struct gw_session {
     bool status_due;
     bool meta_due;
     bool points_due;
-    size_t flush_from; /* the place where the last flush of points ended */
+    bool unpublishable_told;
+    bool homeless_told;
+    size_t flush_from;   /* the place where the last flush of points ended */
+    size_t flush_places; /* of how many */
 };
 
 static inline uint64_t session_now(const struct gw_session *s)
@@ -74,5 +80,8 @@ void session_flush_status(struct gw_session *s);
 extern const struct dnp3_association_callbacks session_callbacks;
 bool session_flush_points(struct gw_session *s);
 void session_mark_dirty(struct gw_session *s, bool force);
+/* The messages of a fragment may not have arrived: what it said and is still so is published once
+ * more, the events as the values that they left. */
+void session_mark_carried(struct gw_session *s, uint32_t carrier);
 
 #endif

@@ -10,6 +10,7 @@
 enum {
     POISON_APPEARANCES = 3, /* an unreadable fragment is withheld so often (scope rule 8) */
     LOGGED_OCTETS = 48,
+    UNNAMED = 1 << 30, /* tokens count from 1 */
     DAY_MS = 24 * 60 * 60 * 1000
 };
 
@@ -21,12 +22,13 @@ static void on_fragment(void *user, const struct dnp3_fragment *fragment)
     bool guarded = fragment->confirm_wanted &&
                    (s->config->profile->confirm == GW_CONFIRM_SAFE || !s->takes_events);
     s->heard_wall_ms = gw_clock_wall_ms();
-    s->fragment =
-        (struct session_fragment){.token = fragment->token,
-                                  .received_ms = s->heard_wall_ms,
-                                  .clock_trusted = gw_clock_trusted(s->shared->config->clock),
-                                  .guarded = guarded,
-                                  .skipping = guarded && (s->withholding || !s->takes_events)};
+    s->fragment = (struct session_fragment){
+        .token = fragment->token,
+        .received_ms = s->heard_wall_ms,
+        .carrier = fragment->token ? fragment->token : UNNAMED + s->unnamed++ % UNNAMED,
+        .clock_trusted = gw_clock_trusted(s->shared->config->clock),
+        .guarded = guarded,
+        .skipping = guarded && (s->withholding || !s->takes_events)};
     uint16_t iin = fragment->iin & (DNP3_IIN_NEED_TIME | DNP3_IIN_LOCAL_CONTROL |
                                     DNP3_IIN_DEVICE_TROUBLE | DNP3_IIN_DEVICE_RESTART |
                                     DNP3_IIN_EVENT_BUFFER_OVERFLOW | DNP3_IIN_CONFIG_CORRUPT);
@@ -76,10 +78,22 @@ static void fill_value(const struct gw_point_state *state, enum dnp3_point_type 
     }
 }
 
+/* Nothing will ever make it fit: said once, and the rest goes on. */
+static void unpublishable(struct gw_session *s, const struct gw_map_point *point, uint32_t index)
+{
+    char name[GW_TOPIC_MAX];
+    if (!s->unpublishable_told)
+        gw_log(GW_LOG_ERROR, s->config->name,
+               "%s is not published: its message would be larger than %d octets; "
+               "shorten its unit or its states",
+               gw_map_point_name(point, index, name, sizeof name), GW_PAYLOAD_MAX);
+    s->unpublishable_told = true;
+}
+
 /* Into the fragment's transaction, which the first message opens. */
 static void put(struct gw_session *s, const struct gw_map_point *point,
-                struct gw_point_state *state, enum dnp3_point_type type, uint32_t index,
-                enum gw_source source)
+                struct gw_point_state *state, enum dnp3_point_type type,
+                const struct dnp3_point *wire, enum gw_source source)
 {
     struct session_fragment *fragment = &s->fragment;
     struct gw_publisher *publisher = s->shared->publisher;
@@ -89,8 +103,41 @@ static void put(struct gw_session *s, const struct gw_map_point *point,
         fragment->open = true;
     }
     fill_value(state, type, source, &value);
-    gw_publisher_put_point(publisher, s->config, point, index, &value, true);
+    if (type == DNP3_POINT_OCTET_STRING) { /* also where there was no memory to keep it */
+        value.octets = wire->octets;
+        value.length = wire->length;
+    }
+    if (gw_publisher_put_point(publisher, s->config, point, wire->index, &value, true) ==
+        GW_OUTBOX_TOO_LARGE)
+        unpublishable(s, point, wire->index);
+    else
+        fragment->sent = true;
+    state->carrier = fragment->carrier;
     state->dirty = state->forced = false;
+}
+
+/* Not now: the newest value goes out when the broker is back, or the outbox has room. */
+static void put_off(struct gw_session *s, struct gw_point_state *state)
+{
+    state->dirty = true;
+    state->forced = false;
+    s->points_due = true;
+    s->flush_from = 0;
+    if (gw_publisher_online(s->shared->publisher))
+        session_due(s);
+}
+
+/* Takes the value over; true where it is new. A point for which there is no place any more is
+ * always new, and only its events can be published. */
+static bool keep(struct gw_point_state *state, enum dnp3_point_type type,
+                 const struct dnp3_point *wire, bool homeless)
+{
+    if (!homeless)
+        return gw_point_store_set(state, type, wire);
+    *state = (struct gw_point_state){.flags = wire->flags};
+    if (type != DNP3_POINT_OCTET_STRING)
+        state->number = wire->number;
+    return true;
 }
 
 static void take_point(struct gw_session *s, const struct dnp3_object_header *header,
@@ -100,9 +147,20 @@ static void take_point(struct gw_session *s, const struct dnp3_object_header *he
     const struct gw_map_point *point = gw_mapping_point(s->config->mapping, type, wire->index);
     struct gw_point_state *state =
         point ? gw_point_store_find(&s->points, point, wire->index) : NULL;
-    if (!state)
+    struct gw_point_state passing;
+    bool homeless = !state;
+    if (!point)
         return;
-    bool changed = gw_point_store_set(state, type, wire);
+    if (homeless && !s->homeless_told)
+        gw_log(
+            GW_LOG_ERROR, s->config->name,
+            "no place for more points that no mapping names: of those only events are published");
+    s->homeless_told |= homeless;
+    if (homeless && !event)
+        return;
+    if (homeless)
+        state = &passing;
+    bool changed = keep(state, type, wire, homeless);
     state->floating =
         header->row->encoding == DNP3_ENCODING_F32 || header->row->encoding == DNP3_ENCODING_F64;
     state->single = header->row->encoding == DNP3_ENCODING_F32;
@@ -114,12 +172,12 @@ static void take_point(struct gw_session *s, const struct dnp3_object_header *he
     if (point->publish == GW_PUBLISH_NEVER)
         return;
     if (event) {
-        put(s, point, state, type, wire->index, GW_SOURCE_EVENT);
+        put(s, point, state, type, wire, GW_SOURCE_EVENT);
     } else if (changed || state->forced || state->dirty || point->publish == GW_PUBLISH_ALWAYS) {
         if (gw_publisher_online(s->shared->publisher) && !s->full)
-            put(s, point, state, type, wire->index, GW_SOURCE_STATIC);
+            put(s, point, state, type, wire, GW_SOURCE_STATIC);
         else
-            state->dirty = true; /* the newest one goes out when the broker is back */
+            put_off(s, state);
     }
 }
 
@@ -178,7 +236,7 @@ static bool close_transaction(struct gw_session *s, const struct dnp3_fragment *
     int error = gw_outbox_commit(outbox);
     if (!error)
         return true;
-    session_mark_dirty(s, false);
+    session_mark_carried(s, s->fragment.carrier);
     session_outbox_full(s);
     if (fragment->events && !s->fragment.guarded && !s->lost_events++)
         gw_log(GW_LOG_ERROR, s->config->name,
@@ -192,11 +250,12 @@ static enum dnp3_verdict on_fragment_end(void *user, const struct dnp3_fragment 
     if (is_poison(s, fragment) && s->fragment.guarded) {
         if (s->fragment.open) {
             gw_outbox_cancel(gw_publisher_outbox(s->shared->publisher));
-            session_mark_dirty(s, false);
+            session_mark_carried(s, s->fragment.carrier);
         }
+        gw_controls_settle(s->shared->controls);
         return DNP3_CONFIRM_REFUSE;
     }
-    bool sent = s->fragment.open;
+    bool sent = s->fragment.sent;
     bool kept = close_transaction(s, fragment);
     gw_controls_settle(s->shared->controls);
     if (!s->fragment.guarded)
@@ -211,7 +270,7 @@ static void on_voided(void *user, uint32_t token)
 {
     struct gw_session *s = user;
     if (gw_outbox_withdraw(gw_publisher_outbox(s->shared->publisher), s, token))
-        session_mark_dirty(s, false);
+        session_mark_carried(s, token);
 }
 
 static int64_t on_wall_clock(void *user)
@@ -248,14 +307,30 @@ void session_mark_dirty(struct gw_session *s, bool force)
         struct gw_point_state *state = gw_point_store_place(&s->points, i, &point, &type, &index);
         if (!state || !state->known || point->publish == GW_PUBLISH_NEVER)
             continue;
-        state->dirty = !force;
         state->forced |= force;
+        state->dirty = !state->forced;
     }
     s->flush_from = 0;
     if (!force) {
         s->points_due = true;
         session_due(s);
     }
+}
+
+void session_mark_carried(struct gw_session *s, uint32_t carrier)
+{
+    const struct gw_map_point *point;
+    enum dnp3_point_type type;
+    uint32_t index;
+    size_t places = gw_point_store_places(&s->points);
+    for (size_t i = 0; i < places; i++) {
+        struct gw_point_state *state = gw_point_store_place(&s->points, i, &point, &type, &index);
+        if (state && state->known && state->carrier == carrier)
+            state->dirty = true;
+    }
+    s->flush_from = 0;
+    s->points_due = true;
+    session_due(s);
 }
 
 static void overlay_lost(struct gw_session *s, struct gw_point_value *value)
@@ -276,6 +351,9 @@ bool session_flush_points(struct gw_session *s)
     enum dnp3_point_type type;
     uint32_t index;
     size_t places = gw_point_store_places(&s->points);
+    if (places != s->flush_places) /* a larger table has another order */
+        s->flush_from = 0;
+    s->flush_places = places;
     for (; s->flush_from < places; s->flush_from++) {
         struct gw_point_state *state =
             gw_point_store_place(&s->points, s->flush_from, &point, &type, &index);
@@ -285,10 +363,16 @@ bool session_flush_points(struct gw_session *s)
         fill_value(state, type, GW_SOURCE_STATIC, &value);
         if (s->marked)
             overlay_lost(s, &value);
-        if (!gw_publisher_roomy(s->shared->publisher) ||
-            gw_publisher_put_point(s->shared->publisher, s->config, point, index, &value, false))
+        if (!gw_publisher_roomy(s->shared->publisher))
+            return false;
+        int error =
+            gw_publisher_put_point(s->shared->publisher, s->config, point, index, &value, false);
+        if (error == GW_OUTBOX_TOO_LARGE)
+            unpublishable(s, point, index);
+        else if (error)
             return false;
         state->dirty = false;
+        state->carrier = 0;
     }
     s->flush_from = 0;
     return true;

@@ -62,6 +62,7 @@ void session_lost(struct gw_session *s, enum gw_reason reason, const char *detai
                gw_reason_name(reason), s->config->profile->offline_after_ms / 1000);
     }
     s->lost_reason = (uint8_t)reason;
+    session_check_lost(s); /* at once where nothing is to be waited for */
 }
 
 void session_check_lost(struct gw_session *s)
@@ -72,6 +73,12 @@ void session_check_lost(struct gw_session *s)
     s->lost_since_ms = 0;
     session_set_state(s, GW_STATE_OFFLINE, s->lost_reason, NULL);
     mark_points(s);
+}
+
+static uint32_t garbage_of(const struct gw_session *s)
+{
+    const struct dnp3_link_counters *link = dnp3_master_link_counters(gw_line_master(s->line));
+    return (uint32_t)(link->crc_errors + link->resyncs);
 }
 
 static void found(struct gw_session *s)
@@ -91,7 +98,7 @@ void gw_session_line_opened(struct gw_session *s)
 {
     s->heard = false;
     s->stranger_seen = false;
-    s->crc_before = dnp3_master_link_counters(gw_line_master(s->line))->crc_errors;
+    s->garbage_before = garbage_of(s);
 }
 
 void gw_session_line_closed(struct gw_session *s, enum gw_reason reason)
@@ -110,7 +117,6 @@ void gw_session_stranger(struct gw_session *s, uint16_t source, uint16_t destina
 /* Why an outstation whose link status is not answered either may be silent. */
 static void link_dead(struct gw_session *s)
 {
-    const struct dnp3_link_counters *link = dnp3_master_link_counters(gw_line_master(s->line));
     char detail[DETAIL_MAX];
     if (s->stranger_seen && !s->heard) {
         if (s->stranger == s->config->address)
@@ -121,13 +127,20 @@ static void link_dead(struct gw_session *s)
             snprintf(detail, sizeof detail, "frames came from %u, expected %u: check address",
                      s->stranger, s->config->address);
         session_lost(s, GW_REASON_OTHER_ADDRESS, detail);
-    } else if (!s->heard && (link->crc_errors != s->crc_before || link->resyncs)) {
+    } else if (!s->heard && garbage_of(s) != s->garbage_before) {
         session_lost(s, GW_REASON_CRC_ERRORS, NULL);
     } else {
         session_lost(s, s->heard ? GW_REASON_TIMEOUT : GW_REASON_NO_ANSWER, NULL);
     }
     s->stranger_seen = false;
     gw_line_give_up(s->line);
+}
+
+/* What must not reach the outstation after its result was told. */
+static bool is_control(unsigned function)
+{
+    return function == DNP3_FUNCTION_SELECT || function == DNP3_FUNCTION_OPERATE ||
+           function == DNP3_FUNCTION_DIRECT_OPERATE;
 }
 
 void session_on_event(void *user, enum dnp3_association_event event, unsigned detail)
@@ -143,7 +156,7 @@ void session_on_event(void *user, enum dnp3_association_event event, unsigned de
         gw_log(GW_LOG_DEBUG, name, "no answer to %s in time", function ? function : "a request");
         if (s->heard)
             session_lost(s, GW_REASON_TIMEOUT, NULL);
-        gw_line_discard_late(s->line);
+        gw_line_discard_late(s->line, is_control(detail));
         break;
     case DNP3_ASSOCIATION_LINK_ONLY:
         session_lost(s, GW_REASON_LINK_ONLY, NULL);

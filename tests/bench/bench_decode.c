@@ -11,6 +11,7 @@
 #include "dnp3/app.h"
 #include "dnp3/objects.h"
 #include "dnp3/transport.h"
+#include "tests/lib/heap.h"
 
 enum { FRAGMENTS = 16, READ_SIZE = 16384, GOAL = 50000000 };
 
@@ -29,22 +30,6 @@ struct sum {
 
 typedef void points_callback(void *user, const struct dnp3_object_header *header,
                              const struct dnp3_point *points, size_t count);
-
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    (void)user;
-    (void)owner;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    (void)user;
-    (void)owner;
-    free(memory);
-}
-
-static const struct dnp3_allocator allocator = {allocate, release, NULL};
 
 /* Seconds of processor time: what else runs on the machine does not count. */
 static double now(void)
@@ -198,7 +183,7 @@ int main(void)
     static struct decoder decoder;
     dnp3_link_parser_init(&decoder.link);
     dnp3_transport_init(&decoder.transport, DNP3_FRAGMENT_MAX);
-    decoder.pool = dnp3_pool_create(&allocator, 1);
+    decoder.pool = dnp3_pool_create(&heap, 1);
     if (!decoder.pool)
         return 1;
     for (size_t i = 0; i < sizeof variations / sizeof variations[0]; i++) {

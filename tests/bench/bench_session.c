@@ -16,6 +16,7 @@
 
 #include "dnp3/master.h"
 #include "dnp3/outstation.h"
+#include "tests/lib/heap.h"
 
 enum {
     MASTER_ADDRESS = 1,
@@ -25,22 +26,6 @@ enum {
     GOAL = 2000000,
     SECONDS = 2
 };
-
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    (void)user;
-    (void)owner;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    (void)user;
-    (void)owner;
-    free(memory);
-}
-
-static const struct dnp3_allocator allocator = {allocate, release, NULL};
 
 static uint64_t now_ms(void)
 {
@@ -100,15 +85,15 @@ static bool write_all(int fd, const uint8_t *octets, size_t length)
 static void *run_outstation(void *user)
 {
     int fd = *(int *)user;
-    struct dnp3_pool *pool = dnp3_pool_create(&allocator, 1);
+    struct dnp3_pool *pool = dnp3_pool_create(&heap, 1);
     struct dnp3_outstation_config config;
     dnp3_outstation_config_default(&config);
     config.address = OUTSTATION_ADDRESS;
     config.master_address = MASTER_ADDRESS;
     config.database.count[DNP3_POINT_ANALOG_INPUT] = POINTS;
     config.database.setup[DNP3_POINT_ANALOG_INPUT].static_variation = 1;
-    struct dnp3_outstation *outstation = dnp3_outstation_create(
-        &allocator, pool, &config, &(struct dnp3_outstation_callbacks){0}, NULL);
+    struct dnp3_outstation *outstation =
+        dnp3_outstation_create(&heap, pool, &config, &(struct dnp3_outstation_callbacks){0}, NULL);
     if (!outstation)
         abort();
     for (uint32_t i = 0; i < POINTS; i++)
@@ -164,9 +149,9 @@ static const struct dnp3_association_callbacks callbacks = {.points = on_points,
 
 static bool run_master(int fd, struct result *result)
 {
-    struct dnp3_pool *pool = dnp3_pool_create(&allocator, 1);
+    struct dnp3_pool *pool = dnp3_pool_create(&heap, 1);
     struct dnp3_master *master =
-        dnp3_master_create(&(struct dnp3_master_config){.allocator = &allocator, .pool = pool});
+        dnp3_master_create(&(struct dnp3_master_config){.allocator = &heap, .pool = pool});
     struct dnp3_association_config config;
     dnp3_association_config_default(&config);
     config.integrity = DNP3_CLASS_0;

@@ -9,7 +9,7 @@ static void feed(struct text *text, const uint8_t *octets, size_t size, size_t p
 {
     static struct describer describer;
     text->length = 0;
-    describer.pool = dnp3_pool_create(&fuzz_allocator, 1);
+    describer.pool = dnp3_pool_create(&heap, 1);
     require(describer.pool != NULL);
     dnp3_link_parser_init(&describer.link);
     dnp3_transport_init(&describer.transport, DNP3_FRAGMENT_MAX);

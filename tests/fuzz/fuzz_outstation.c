@@ -144,7 +144,7 @@ static void run(struct dnp3_outstation *outstation, const uint8_t *data, size_t 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct dnp3_pool *pool = dnp3_pool_create(&fuzz_allocator, 2);
+    struct dnp3_pool *pool = dnp3_pool_create(&heap, 2);
     struct dnp3_outstation_config config;
     unsigned operated = 0;
     dnp3_outstation_config_default(&config);
@@ -166,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < DNP3_EVENT_CLASSES; i++)
         config.event_capacity[i] = 8;
     struct dnp3_outstation *outstation =
-        dnp3_outstation_create(&fuzz_allocator, pool, &config, &callbacks, &operated);
+        dnp3_outstation_create(&heap, pool, &config, &callbacks, &operated);
     require(outstation != NULL);
     run(outstation, data, size);
     dnp3_outstation_free(outstation);

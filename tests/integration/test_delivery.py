@@ -132,6 +132,18 @@ class Delivery(unittest.TestCase):
             start[name]()
         self.finish(site, client, total)
 
+    def test_broker_hangs(self):
+        """The broker is frozen for longer than the outstations wait for a confirm: holds expire, the
+        outstations repeat, and nothing is lost or confirmed in vain."""
+        site, client = self.site(1500)
+        for pause in (1, 7):
+            time.sleep(STEP_S)
+            site.processes["broker"].send_signal(signal.SIGSTOP)
+            time.sleep(pause)
+            site.processes["broker"].send_signal(signal.SIGCONT)
+        repeats = self.finish(site, client, 1500)
+        self.assertLess(repeats, 1500)
+
     def test_outstation_hangs(self):
         """The simulator is frozen and goes on: sessions time out, come back, and lose nothing."""
         site, client = self.site(1500, profile={"response_timeout_s": 0.5, "keep_alive_s": 1})

@@ -6,70 +6,17 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
 
 from mqtt_client import Client
 from processes import Children, free_port
+from proxy import Proxy
 
 PROBE = os.path.join(os.environ.get("DNP3_BIN", ""), "outbox_probe")
 EVENTS = 10500  # a multiple of the probe's fragment and of its points
 POINTS = 3
 PATIENCE_S = 60
-
-
-class Relay:
-    """A TCP relay that can cut what runs through it, so that a line fails while both ends live."""
-
-    def __init__(self, to_port):
-        self.to_port, self.pairs = to_port, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(("127.0.0.1", self.to_port), 5)
-            except OSError:
-                near.close()
-                continue
-            far.settimeout(None)
-            self.pairs.append((near, far))
-            for source, target in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
-
-    @staticmethod
-    def _pump(source, target):
-        try:
-            while data := source.recv(65536):
-                target.sendall(data)
-        except OSError:
-            pass
-        for sock in (source, target):
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        source.close()
-
-    def cut(self):
-        for pair in self.pairs:
-            for sock in pair:
-                try:
-                    sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-        self.pairs.clear()
-
-    def close(self):
-        self.listener.close()
-        self.cut()
 
 
 @unittest.skipUnless(shutil.which("mosquitto") or os.path.exists("/usr/sbin/mosquitto"),
@@ -144,13 +91,13 @@ class Mqtt(unittest.TestCase):
     def test_line_cut_again_and_again(self):
         self.start_broker()
         client = self.subscriber()
-        relay = Relay(self.port)
-        self.addCleanup(relay.close)
-        probe = self.start_probe(relay.port)
+        proxy = Proxy(self, free_port(), self.port)
+        proxy.up()
+        probe = self.start_probe(proxy.port)
         for _ in range(12):
             seen = len(client.messages)
             client.wait(lambda m, n=seen: len(m) > n + 100, PATIENCE_S, "events to flow")
-            relay.cut()
+            proxy.cut()
         self.check(probe, client)
 
     def test_killed_broker_gets_what_it_had_not_acknowledged(self):

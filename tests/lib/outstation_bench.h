@@ -90,8 +90,8 @@ static inline struct bench *bench_of(const struct dnp3_outstation_config *config
     assert_non_null(bench);
     wire_init(&bench->master, true, 1, 10);
     bench->now = 1000;
-    bench->outstation = dnp3_outstation_create(&wire_allocator, bench->master.pool, config,
-                                               &bench_callbacks, bench);
+    bench->outstation =
+        dnp3_outstation_create(&heap, bench->master.pool, config, &bench_callbacks, bench);
     assert_non_null(bench->outstation);
     dnp3_outstation_connected(bench->outstation, bench->now);
     return bench;

@@ -23,6 +23,10 @@ class Proxy:
             self.server.shutdown(socket.SHUT_RDWR)
             self.server.close()
             self.server = None
+        self.cut()
+
+    def cut(self):
+        """What is connected is cut; who connects anew gets through."""
         for pair in self.pairs:
             for sock in pair:
                 try:

@@ -11,6 +11,7 @@
 #include "dnp3/memory.h"
 #include "dnp3/pool.h"
 #include "dnp3/transport.h"
+#include "tests/lib/heap.h"
 
 enum { WIRE_OCTETS = 8192 };
 
@@ -24,30 +25,13 @@ struct wire {
     uint8_t octets[WIRE_OCTETS];
 };
 
-static inline void *wire_allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    (void)user;
-    (void)owner;
-    return calloc(1, size);
-}
-
-static inline void wire_release(void *user, enum dnp3_owner owner, void *memory)
-{
-    (void)user;
-    (void)owner;
-    free(memory);
-}
-
-static const struct dnp3_allocator wire_allocator = {.allocate = wire_allocate,
-                                                     .release = wire_release};
-
 static inline void wire_init(struct wire *wire, bool master, uint16_t from, uint16_t to)
 {
     memset(wire, 0, sizeof *wire);
     wire->from = from;
     wire->to = to;
     wire->control = master ? 0xC4 : 0x44;
-    wire->pool = dnp3_pool_create(&wire_allocator, 2);
+    wire->pool = dnp3_pool_create(&heap, 2);
     dnp3_link_parser_init(&wire->parser);
     dnp3_transport_init(&wire->transport, DNP3_FRAGMENT_MAX);
 }

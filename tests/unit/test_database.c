@@ -19,7 +19,7 @@ static struct dnp3_database *make(enum dnp3_point_type type, uint16_t count, uin
     config.count[type] = count;
     config.setup[type].event_class = event_class;
     config.setup[type].deadband = deadband;
-    struct dnp3_database *database = dnp3_database_create(&wire_allocator, &config);
+    struct dnp3_database *database = dnp3_database_create(&heap, &config);
     assert_non_null(database);
     return database;
 }

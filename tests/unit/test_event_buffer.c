@@ -13,7 +13,7 @@ static struct dnp3_event_buffer *make(uint16_t capacity)
 {
     struct dnp3_event_config config = {.capacity = {capacity, capacity, capacity},
                                        .octet_string_size = 8};
-    return dnp3_event_buffer_create(&wire_allocator, &config);
+    return dnp3_event_buffer_create(&heap, &config);
 }
 
 static bool add(struct dnp3_event_buffer *buffer, enum dnp3_point_type type, uint8_t event_class,

@@ -473,13 +473,13 @@ static void refuses_a_configuration_that_cannot_work(void **state)
     wire_init(&wire, true, 1, 10);
     struct dnp3_outstation_config config = bench_config();
     config.max_tx_fragment = 248;
-    assert_null(dnp3_outstation_create(&wire_allocator, wire.pool, &config, NULL, NULL));
+    assert_null(dnp3_outstation_create(&heap, wire.pool, &config, NULL, NULL));
     config = bench_config();
     config.address = 0xFFF0;
-    assert_null(dnp3_outstation_create(&wire_allocator, wire.pool, &config, NULL, NULL));
+    assert_null(dnp3_outstation_create(&heap, wire.pool, &config, NULL, NULL));
     config = bench_config();
     config.database.setup[DNP3_POINT_BINARY_INPUT].static_variation = 7;
-    assert_null(dnp3_outstation_create(&wire_allocator, wire.pool, &config, NULL, NULL));
+    assert_null(dnp3_outstation_create(&heap, wire.pool, &config, NULL, NULL));
     dnp3_outstation_free(NULL);
     wire_free(&wire);
 }

@@ -10,24 +10,9 @@
 #include <cmocka.h>
 
 #include "dnp3/transport.h"
+#include "tests/lib/heap.h"
 
 enum { FIR = DNP3_TRANSPORT_FIR, FIN = DNP3_TRANSPORT_FIN };
-
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    (void)user;
-    (void)owner;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    (void)user;
-    (void)owner;
-    free(memory);
-}
-
-static const struct dnp3_allocator allocator = {allocate, release, NULL};
 
 static struct dnp3_pool *pool;
 static struct dnp3_transport transport;
@@ -36,7 +21,7 @@ static struct dnp3_reader fragment;
 static int setup(void **state)
 {
     (void)state;
-    pool = dnp3_pool_create(&allocator, 2);
+    pool = dnp3_pool_create(&heap, 2);
     dnp3_transport_init(&transport, DNP3_FRAGMENT_MAX);
     return pool ? 0 : -1;
 }

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/heap.h"
 #include "tests/vectors/describe.h"
 
 enum { VECTORS_MAX = 1024, HEX_MAX = 8192, LINE_MAX_OCTETS = 1024 };
@@ -128,28 +129,13 @@ static void read_file(const char *path)
     fclose(file);
 }
 
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    (void)user;
-    (void)owner;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    (void)user;
-    (void)owner;
-    free(memory);
-}
-
 /* The stream in feeds of `part` octets. */
 static void describe_stream(const struct vector *vector, size_t part)
 {
-    static const struct dnp3_allocator allocator = {allocate, release, NULL};
     struct describer describer;
     dnp3_link_parser_init(&describer.link);
     dnp3_transport_init(&describer.transport, DNP3_FRAGMENT_MAX);
-    describer.pool = dnp3_pool_create(&allocator, 1);
+    describer.pool = dnp3_pool_create(&heap, 1);
     assert_non_null(describer.pool);
     for (size_t done = 0; done < vector->length; done += part) {
         size_t left = vector->length - done;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole gateway in a test's loop, between the library's outstations over TCP and a scripted MQTT
+ * connection. Each wait is for a condition, with an end. */
+#ifndef TESTS_SITE_H
+#define TESTS_SITE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "gateway/gateway.h"
+#include "gateway/log.h"
+#include "tests/lib/fake_mqtt.h"
+#include "tests/lib/peer.h"
+
+enum { SITE_PATIENCE_MS = 10000 };
+
+struct site {
+    uv_loop_t loop;
+    uv_timer_t patience;
+    bool impatient;
+    struct peer peer;
+    struct gw_config *config;
+    struct gw_gateway *gateway;
+};
+
+/* `%u` in both stands for the peer's port. */
+static inline struct gw_config *site_load(const char *gateway, const char *mapping, uint16_t port)
+{
+    char text[4096];
+    struct gw_config_errors errors = {0};
+    struct gw_config *config = NULL;
+    const char *mark = strstr(gateway, "PORT");
+    snprintf(text, sizeof text, "%.*s%u%s", (int)(mark - gateway), gateway, port, mark + 4);
+    const struct gw_config_text texts[] = {{"gateway.json", text, strlen(text)},
+                                           {"device.json", mapping, strlen(mapping)}};
+    int error = gw_config_load_texts(texts, 2, &config, &errors);
+    gw_config_errors_print(&errors, stderr);
+    gw_config_errors_free(&errors);
+    assert_int_equal(error, 0);
+    return config;
+}
+
+static inline void site_start(struct site *site, const char *gateway, const char *mapping,
+                              const struct dnp3_outstation_config *outstation, size_t count)
+{
+    memset(site, 0, sizeof *site);
+    uv_loop_init(&site->loop);
+    uv_timer_init(&site->loop, &site->patience);
+    peer_start(&site->peer, &site->loop, outstation, count);
+    site->config = site_load(gateway, mapping, site->peer.port);
+    gw_log_configure(getenv("SITE_LOG") ? GW_LOG_DEBUG : GW_LOG_ERROR, GW_LOG_LOGFMT);
+    site->gateway = gw_gateway_create(&site->loop, site->config);
+    assert_non_null(site->gateway);
+    gw_gateway_start(site->gateway);
+}
+
+static inline void site_on_patience(uv_timer_t *timer)
+{
+    ((struct site *)timer->data)->impatient = true;
+}
+
+/* Runs the loop until `condition`, which may look at `site`. */
+#define site_wait(site, condition)                                                                 \
+    do {                                                                                           \
+        site_expect_within((site), SITE_PATIENCE_MS);                                              \
+        while (!(condition) && !(site)->impatient)                                                 \
+            uv_run(&(site)->loop, UV_RUN_ONCE);                                                    \
+        assert_true(condition);                                                                    \
+    } while (0)
+
+static inline void site_expect_within(struct site *site, unsigned ms)
+{
+    site->impatient = false;
+    site->patience.data = site;
+    uv_timer_start(&site->patience, site_on_patience, ms, 0);
+}
+
+/* Runs the loop for a while: for what must not happen. */
+static inline void site_pass(struct site *site, unsigned ms)
+{
+    site_expect_within(site, ms);
+    while (!site->impatient)
+        uv_run(&site->loop, UV_RUN_ONCE);
+}
+
+static inline void site_stop(struct site *site)
+{
+    gw_gateway_stop(site->gateway);
+    peer_stop(&site->peer);
+    uv_close((uv_handle_t *)&site->patience, NULL);
+    uv_run(&site->loop, UV_RUN_DEFAULT);
+    gw_gateway_free(site->gateway);
+    gw_config_free(site->config);
+    peer_free(&site->peer);
+    assert_int_equal(uv_loop_close(&site->loop), 0);
+    for (int owner = 0; owner < GW_OWNERS; owner++)
+        assert_int_equal(gw_memory_used((enum gw_owner)owner), 0);
+}
+
+#endif

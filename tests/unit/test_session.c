@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions of a whole gateway, between outstations over TCP and a scripted MQTT connection: what is
+ * confirmed and when, what is published again, which state is told. */
+#include "tests/lib/site.h"
+
+static const char one[] =
+    "{\"gateway\":\"g\",\"clock\":\"trusted\",\"mqtt\":{\"url\":\"mqtt://x\"},\"profiles\":{"
+    "\"quick\":{\"response_timeout_s\":0.3,\"keep_alive_s\":0.5,\"offline_after_s\":0,"
+    "\"time_sync\":\"none\",\"polls\":[{\"classes\":[0],\"every_s\":0.2}]}},"
+    "\"outstations\":[{\"name\":\"a\",\"connect\":\"tcp://127.0.0.1:PORT\",\"address\":10,"
+    "\"profile\":\"quick\",\"mapping\":\"device.json\"}]}";
+
+static const char mapping[] =
+    "{\"device\":\"d\",\"points\":[{\"type\":\"analog_input\",\"index\":0,\"name\":"
+    "\"volts\"},{\"type\":\"analog_input\",\"index\":1,\"name\":\"amps\"}]}";
+
+static struct dnp3_outstation_config two_analogs(void)
+{
+    struct dnp3_outstation_config config;
+    dnp3_outstation_config_default(&config);
+    config.unsolicited = true;
+    config.confirm_timeout_ms = 1000;
+    config.unsolicited_retries = DNP3_RETRY_FOREVER;
+    config.unsolicited_hold_ms = 1;
+    config.database.count[DNP3_POINT_ANALOG_INPUT] = 2;
+    return config;
+}
+
+static const struct dnp3_outstation_counters *counters(const struct site *site)
+{
+    return dnp3_outstation_counters(site->peer.outstations[0]);
+}
+
+static void set_volts(struct site *site, double value)
+{
+    peer_update(&site->peer, 0, DNP3_POINT_ANALOG_INPUT, 0, value, DNP3_EVENT_FORCE);
+}
+
+static bool published(size_t from, const char *topic_end, const char *text)
+{
+    return fake_mqtt_find(from, topic_end, text) != SIZE_MAX;
+}
+
+static void start(struct site *site)
+{
+    struct dnp3_outstation_config config = two_analogs();
+    site_start(site, one, mapping, &config, 1);
+}
+
+/* Up to where everything known is out and acknowledged. */
+static void start_online(struct site *site)
+{
+    start(site);
+    fake_mqtt.automatic = true;
+    fake_mqtt_connect();
+    site_wait(site, published(0, "a/status", "\"online\""));
+    set_volts(site, 1);
+    site_wait(site, counters(site)->events_confirmed == 1);
+    site_wait(site, fake_mqtt.acked == fake_mqtt.published);
+}
+
+static void test_nothing_is_confirmed_without_a_broker(void **unused)
+{
+    struct site site;
+    (void)unused;
+    start(&site);
+    set_volts(&site, 7);
+    site_wait(&site, counters(&site)->requests > 5); /* it is polled all the same */
+    assert_int_equal(counters(&site)->events_confirmed, 0);
+    assert_int_equal(fake_mqtt.published, 0);
+    fake_mqtt_connect();
+    fake_mqtt_ack(0);
+    site_wait(&site, published(0, "a/point/volts", "\"event\""));
+    assert_int_equal(counters(&site)->events_confirmed, 0);
+    site_pass(&site, 100);
+    assert_int_equal(counters(&site)->events_confirmed, 0);
+    fake_mqtt.automatic = true;
+    fake_mqtt_ack(0);
+    site_wait(&site, counters(&site)->events_confirmed == 1);
+    assert_true(published(0, "a/status", "\"withholding\":false"));
+    site_stop(&site);
+}
+
+static void test_what_the_broker_missed_is_published_when_it_is_back(void **unused)
+{
+    struct site site;
+    (void)unused;
+    start_online(&site);
+    fake_mqtt_lose();
+    peer_update(&site.peer, 0, DNP3_POINT_ANALOG_INPUT, 1, 42, DNP3_EVENT_SUPPRESS);
+    uint32_t requests = counters(&site)->requests;
+    site_wait(&site, counters(&site)->requests > requests + 3);
+    size_t from = fake_mqtt.published;
+    fake_mqtt_connect();
+    site_wait(&site, published(from, "a/point/amps", "\"value\":42"));
+    assert_false(published(from, "a/point/volts", "")); /* nothing new there */
+    site_stop(&site);
+}
+
+/* The broker says no to an event: not confirmed, and what stood beside it is not lost. */
+static void test_a_refused_message_is_not_confirmed(void **unused)
+{
+    struct site site;
+    (void)unused;
+    start_online(&site);
+    fake_mqtt.automatic = false;
+    size_t from = fake_mqtt.published;
+    set_volts(&site, 5);
+    site_wait(&site, published(from, "a/point/volts", "\"value\":5"));
+    fake_mqtt_ack(0x97);
+    site_wait(&site, published(from, "a/status", "\"withholding\":true"));
+    fake_mqtt.automatic = true;
+    fake_mqtt_ack(0);
+    site_wait(&site, published(from, "a/point/volts", "\"static\""));
+    assert_int_equal(counters(&site)->events_confirmed, 1); /* the first one only */
+    from = fake_mqtt.published;
+    peer_update(&site.peer, 0, DNP3_POINT_ANALOG_INPUT, 1, 43, DNP3_EVENT_SUPPRESS);
+    site_wait(&site, published(from, "a/point/amps", "\"value\":43")); /* while it is withheld */
+    site_stop(&site);
+}
+
+/* A fragment that was withdrawn while it was under way: its values must not stay unpublished. */
+static void test_a_withdrawn_fragment_leaves_its_values(void **unused)
+{
+    struct site site;
+    (void)unused;
+    start_online(&site);
+    fake_mqtt.automatic = false;
+    size_t from = fake_mqtt.published;
+    set_volts(&site, 6);
+    site_wait(&site, published(from, "a/point/volts", "\"value\":6"));
+    peer_close(&site.peer, true); /* voids the hold; the message is with the broker, or is not */
+    site_wait(&site, published(from, "a/status", "closed_by_peer"));
+    fake_mqtt_lose();
+    from = fake_mqtt.published;
+    fake_mqtt.automatic = true;
+    fake_mqtt_connect();
+    site_wait(&site, published(from, "a/point/volts", "\"value\":6"));
+    site_stop(&site);
+}
+
+static void test_points_are_marked_and_recover(void **unused)
+{
+    struct site site;
+    (void)unused;
+    start_online(&site);
+    size_t from = fake_mqtt.published;
+    site.peer.mute[0] = true;
+    site_wait(&site, published(from, "a/status", "\"offline\",\"reason\":\"timeout\""));
+    site_wait(&site, published(from, "a/point/volts", "COMM_LOST"));
+    site_wait(&site, published(from, "a/point/amps", "COMM_LOST"));
+    assert_true(published(from, "a/point/volts", "\"value\":1"));
+    site.peer.mute[0] = false;
+    from = fake_mqtt.published;
+    site_wait(&site, published(from, "a/status", "\"online\""));
+    site_wait(&site, published(from, "a/point/volts", "\"flags\":[]"));
+    site_wait(&site, published(from, "a/point/amps", "RESTART")); /* it never had a value */
+    site_stop(&site);
+}
+
+/* Acknowledgements that arrive while the gateway stops are for sessions that have no line. */
+static void test_acks_after_the_lines_are_gone(void **unused)
+{
+    struct site site;
+    (void)unused;
+    start_online(&site);
+    fake_mqtt.automatic = false;
+    size_t from = fake_mqtt.published;
+    set_volts(&site, 8);
+    site_wait(&site, published(from, "a/point/volts", "\"value\":8"));
+    gw_gateway_stop(site.gateway);
+    fake_mqtt_ack(0);
+    fake_mqtt_lose();
+    fake_mqtt_connect();
+    fake_mqtt_ack(0);
+    site_wait(&site, published(from, "a/status", "gateway_stopped"));
+    fake_mqtt.automatic = true;
+    fake_mqtt_ack(0);
+    site_stop(&site);
+}
+
+static const char drop[] =
+    "{\"gateway\":\"g\",\"clock\":\"trusted\",\"mqtt\":{\"url\":\"mqtt://x\"},\"profiles\":{"
+    "\"quick\":{\"response_timeout_s\":0.2,\"keep_alive_s\":0.3,\"offline_after_s\":0,"
+    "\"time_sync\":\"none\"}},\"channels\":[{\"name\":\"line\",\"type\":\"tcp\",\"endpoints\":["
+    "\"127.0.0.1:PORT\"]}],\"outstations\":["
+    "{\"name\":\"a\",\"channel\":\"line\",\"address\":10,\"profile\":\"quick\"},"
+    "{\"name\":\"b\",\"channel\":\"line\",\"address\":11,\"profile\":\"quick\"},"
+    "{\"name\":\"c\",\"channel\":\"line\",\"address\":12,\"enabled\":false}]}";
+
+static void test_a_dead_outstation_leaves_its_neighbour_alone(void **unused)
+{
+    struct site site;
+    struct dnp3_outstation_config config = two_analogs();
+    (void)unused;
+    site_start(&site, drop, mapping, &config, 2);
+    fake_mqtt.automatic = true;
+    fake_mqtt_connect();
+    site_wait(&site,
+              published(0, "a/status", "\"online\"") && published(0, "b/status", "\"online\""));
+    assert_true(published(0, "c/status", "\"disabled\""));
+    size_t from = fake_mqtt.published;
+    site.peer.mute[1] = true;
+    site_wait(&site, published(from, "b/status", "\"offline\",\"reason\":\"timeout\""));
+    set_volts(&site, 9);
+    site_wait(&site, counters(&site)->events_confirmed == 1);
+    site_pass(&site, 600);
+    assert_false(published(from, "a/status", "offline"));
+    assert_int_equal(site.peer.accepts, 1);
+    site.peer.mute[1] = false;
+    site_stop(&site);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_is_confirmed_without_a_broker),
+        cmocka_unit_test(test_what_the_broker_missed_is_published_when_it_is_back),
+        cmocka_unit_test(test_a_refused_message_is_not_confirmed),
+        cmocka_unit_test(test_a_withdrawn_fragment_leaves_its_values),
+        cmocka_unit_test(test_points_are_marked_and_recover),
+        cmocka_unit_test(test_acks_after_the_lines_are_gone),
+        cmocka_unit_test(test_a_dead_outstation_leaves_its_neighbour_alone),
+    };
+    return cmocka_run_group_tests_name("session", tests, NULL, NULL);
+}
