@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -280,6 +282,16 @@ static void on_written(uv_write_t *request, int status)
         uv_read_start(lane->from, on_room, on_read);
 }
 
+/* A broker that leaves Nagle's algorithm on holds all but the first PUBACK of a burst back until we
+ * acknowledge that one, and the kernel would do so 40 ms later. Forgotten by it soon: said anew. */
+static void acknowledge_soon(struct gw_broker *broker)
+{
+    const int on = 1;
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&broker->tcp, &fd) == 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 {
     struct lane *lane = lane_from((uv_handle_t *)stream);
@@ -290,6 +302,8 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
     if (length == 0 || lane->discard)
         return;
     *lane->octets += (uint64_t)length;
+    if (lane == &lane->broker->down)
+        acknowledge_soon(lane->broker);
     uv_buf_t rest = uv_buf_init(buffer->base, (unsigned)length);
     int written = uv_try_write(lane->to, &rest, 1);
     if (written == (int)length)

@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SEATS = 64 };
@@ -97,4 +99,51 @@ __attribute__((used)) int gw_paho_connect(int fd, const struct sockaddr *address
 __attribute__((used)) void MQTTAsync_NULLPublishCommands(void *client)
 {
     (void)client;
+}
+
+static pthread_mutex_t kick_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t kick;
+static pthread_once_t kick_once = PTHREAD_ONCE_INIT;
+static bool kicked;
+
+static void init_kick(void)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&kick, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+__attribute__((used)) int Thread_signal_cond(void *condition)
+{
+    (void)condition;
+    pthread_once(&kick_once, init_kick);
+    pthread_mutex_lock(&kick_lock);
+    if (!kicked)
+        pthread_cond_signal(&kick);
+    kicked = true;
+    pthread_mutex_unlock(&kick_lock);
+    return 0;
+}
+
+__attribute__((used)) int Thread_wait_cond(void *condition, int timeout_ms)
+{
+    struct timespec until;
+    int result = 0;
+    (void)condition;
+    pthread_once(&kick_once, init_kick);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += timeout_ms % 1000 * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    pthread_mutex_lock(&kick_lock);
+    while (!kicked && result == 0)
+        result = pthread_cond_timedwait(&kick, &kick_lock, &until);
+    kicked = false;
+    pthread_mutex_unlock(&kick_lock);
+    return result;
 }

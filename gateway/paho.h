@@ -27,9 +27,18 @@ void gw_paho_uri(int seat, char uri[GW_PAHO_URI_MAX]);
 /* Paho calls this in place of connect(2). */
 int gw_paho_connect(int fd, const struct sockaddr *address, socklen_t length);
 
-/* Stands in for Paho's own, which up to 1.3.13 makes each destroy of a client leak topic and
- * payload of what was queued but not sent (its issue 1474). Later versions do not have it, and
- * nobody calls this then. */
+/* Some functions of Paho are weakened in the archive's copy, and these stand in for them. Where a
+ * later version has other functions in their place, nobody calls these. */
+
+/* Paho's own, up to 1.3.13, makes each destroy of a client leak topic and payload of what was
+ * queued but not sent (its issue 1474). */
 void MQTTAsync_NULLPublishCommands(void *client);
+
+/* What its sending thread waits for, up to 1.3.12: a condition without a predicate, so that a
+ * message queued just before the wait stays there until the next one or for a second; and by the
+ * wall clock. These remember the signal and use the steady clock. There is only one such condition.
+ */
+int Thread_signal_cond(void *condition);
+int Thread_wait_cond(void *condition, int timeout_ms);
 
 #endif
