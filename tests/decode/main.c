@@ -54,13 +54,14 @@ static int decode(const char *name, const uint8_t *octets, size_t length)
         decoder_finish(decoder);
     }
     decoder_free(decoder);
+    if (!error && capture.problem)
+        printf("{\"frame\":%u,\"src\":null,\"dst\":null,\"error\":\"%s\"}\n", capture.number + 1,
+               capture.problem);
     if (error || fflush(stdout) != 0) {
         fprintf(stderr, "dnp3-decode: %s\n", error ? "out of memory" : strerror(errno));
         return 1;
     }
     if (capture.problem) {
-        printf("{\"frame\":%u,\"src\":null,\"dst\":null,\"error\":\"%s\"}\n", capture.number + 1,
-               capture.problem);
         fprintf(stderr, "dnp3-decode: %s: %s (after packet %u)\n", name, capture.problem,
                 capture.number);
         return 1;

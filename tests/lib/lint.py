@@ -128,7 +128,8 @@ def check_tidy(report, top, folder, jobs):
         compiled = sorted({os.path.relpath(entry["file"], top) for entry in json.load(file)})
     # Not the cmocka programs: the analyser does not see that a failed assertion ends a test.
     compiled = [name for name in compiled
-                if name.startswith(("dnp3/", "gateway/", "tests/sim/", "tests/bench/"))]
+                if name.startswith(("dnp3/", "gateway/", "tests/sim/", "tests/bench/",
+                                    "tests/decode/"))]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         found = pool.map(lambda name: tidy_one(top, folder, name), compiled)
         problems = [text for text in found if text]

@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dnp3-decode against Wireshark's dissector, over every capture of tests/captures: objects,
+indexes, values, flags and times. What differs is listed here with its reason; a reason that no
+difference needs any more fails too."""
+
+import collections
+import concurrent.futures
+import glob
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+import pcap
+
+BIN = os.environ.get("DNP3_BIN", "build/dev/bin")
+CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "captures")
+TSHARK_S = 60
+TSHARK = ["tshark", "-n", "-T", "pdml", "-Y", "dnp3", "-d", "tcp.port==20001,dnp3", "-r"]
+
+FUNCTIONS = {0: "CONFIRM", 1: "READ", 2: "WRITE", 3: "SELECT", 4: "OPERATE", 5: "DIRECT_OPERATE",
+             6: "DIRECT_OPERATE_NR", 7: "IMMED_FREEZE", 8: "IMMED_FREEZE_NR", 9: "FREEZE_CLEAR",
+             10: "FREEZE_CLEAR_NR", 11: "FREEZE_AT_TIME", 12: "FREEZE_AT_TIME_NR",
+             13: "COLD_RESTART", 14: "WARM_RESTART", 15: "INITIALIZE_DATA", 16: "INITIALIZE_APPL",
+             17: "START_APPL", 18: "STOP_APPL", 19: "SAVE_CONFIG", 20: "ENABLE_UNSOLICITED",
+             21: "DISABLE_UNSOLICITED", 22: "ASSIGN_CLASS", 23: "DELAY_MEASURE",
+             24: "RECORD_CURRENT_TIME", 25: "OPEN_FILE", 26: "CLOSE_FILE", 27: "DELETE_FILE",
+             28: "GET_FILE_INFO", 29: "AUTHENTICATE_FILE", 30: "ABORT_FILE", 31: "ACTIVATE_CONFIG",
+             32: "AUTHENTICATE_REQ", 33: "AUTH_REQ_NO_ACK", 129: "RESPONSE",
+             130: "UNSOLICITED_RESPONSE", 131: "AUTHENTICATE_RESP"}
+STATUSES = ["SUCCESS", "TIMEOUT", "NO_SELECT", "FORMAT_ERROR", "NOT_SUPPORTED", "ALREADY_ACTIVE",
+            "HARDWARE_ERROR", "LOCAL", "TOO_MANY_OBJS", "NOT_AUTHORIZED", "AUTOMATION_INHIBIT",
+            "PROCESSING_LIMITED", "OUT_OF_RANGE"]
+FLAGS = ["ONLINE", "RESTART", "COMM_LOST", "REMOTE_FORCED", "LOCAL_FORCED"]
+UPPER_FLAGS = {"binary": ["CHATTER_FILTER", "0x40"], "double": ["CHATTER_FILTER"],
+               "output": ["0x20", "0x40"], "counter": ["ROLLOVER", "DISCONTINUITY"],
+               "analog": ["OVER_RANGE", "REFERENCE_ERR"]}
+KINDS = {1: "binary", 2: "binary", 3: "double", 4: "double", 10: "output", 11: "output",
+         **dict.fromkeys((20, 21, 22, 23), "counter"),
+         **dict.fromkeys((30, 31, 32, 33, 40, 42), "analog")}
+
+SINGLE = {(30, 5), (31, 7), (32, 5), (32, 7), (33, 5), (33, 7), (40, 3), (41, 3), (42, 5), (42, 7),
+          (43, 5), (43, 7)}
+
+Item = collections.namedtuple("Item", "frame src dst function group variation index value flags "
+                                      "time")
+
+# What may differ: in which capture, only on whose side, of which function, group and variation
+# (None for any), why; and `told`: whether a line of dnp3-decode with "error" names that object.
+Difference = collections.namedtuple("Difference", "capture whose function group variation told why")
+BY_NAME = "recognised by name only, and passed over"
+STOPS = "after 51v2, where Wireshark reads no further"
+NOT_DISSECTED = "Wireshark dissects no objects of this function"
+ACCEPTED = [
+    Difference(None, "tshark", None, 0, 213, True, BY_NAME),
+    Difference(None, "tshark", None, 0, 215, True, BY_NAME),
+    Difference(None, "tshark", None, 70, None, True, BY_NAME),
+    Difference(None, "tshark", None, 85, 1, True, BY_NAME),
+    Difference(None, "tshark", None, 86, 1, True, BY_NAME),
+    Difference(None, "tshark", None, 112, 0, True, BY_NAME),
+    Difference(None, "tshark", None, 120, 3, True, BY_NAME),
+    Difference(None, "tshark", None, 51, 2, False, "Wireshark does not know 51v2"),
+    Difference(None, "decode", None, 51, 2, False, "Wireshark does not know 51v2"),
+    Difference("procedures/8.14.2.13.pcap", "decode", "RESPONSE", 2, 3, False, STOPS),
+    Difference("procedures/8.14.2.15.pcap", "decode", "RESPONSE", 2, 3, False, STOPS),
+    Difference("procedures/8.22.2.13.pcap", "decode", "RESPONSE", 4, 3, False, STOPS),
+    Difference("procedures/8.22.2.15.pcap", "decode", "RESPONSE", 4, 3, False, STOPS),
+    Difference(None, "decode", "ASSIGN_CLASS", None, None, False, NOT_DISSECTED),
+    Difference(None, "decode", "STOP_APPL", None, None, False, NOT_DISSECTED),
+    Difference(None, "tshark", "DISABLE_UNSOLICITED", 60, 4, True,
+               "a header with the qualifier ED, which is not defined"),
+    Difference("procedures/6.6.2.5.pcap", "tshark", "READ", 60, None, False,
+               "user data under a link function that has none: Wireshark reads it, an outstation "
+               "must not, dnp3-decode tells the link frame"),
+]
+
+
+def number_of(field):
+    """The value of a field of Wireshark by its octets, which say it exactly."""
+    octets = bytes.fromhex(field.get("value"))
+    kind = field.get("name").rsplit(".", 1)[1]
+    if kind in ("float", "double"):
+        return struct.unpack("<f" if len(octets) == 4 else "<d", octets)[0]
+    return int.from_bytes(octets, "little", signed=kind == "int")
+
+
+def little(field):
+    return int.from_bytes(bytes.fromhex(field.get("value")), "little")
+
+
+def flag_names(group, octet):
+    names = FLAGS + UPPER_FLAGS[KINDS[group]]
+    return tuple(name for bit, name in enumerate(names) if octet >> bit & 1)
+
+
+class Dissection:
+    """What Wireshark reads in one capture."""
+
+    def __init__(self, path):
+        done = subprocess.run(TSHARK + [path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=TSHARK_S, check=True)
+        self.items = []
+        for packet in ElementTree.fromstring(done.stdout).iter("packet"):
+            self.frame = int(packet.find("proto/field[@name='num']").get("show"))
+            for proto in packet.findall("proto[@name='dnp3']"):
+                self.take_proto(proto)
+
+    def take_proto(self, proto):
+        def integer(name):
+            field = proto.find(f".//field[@name='{name}']")
+            return None if field is None else int(field.get("show"), 0)
+
+        function = integer("dnp3.al.func")
+        if function is None:
+            return
+        self.head = (self.frame, integer("dnp3.src"), integer("dnp3.dst"),
+                     FUNCTIONS.get(function, function))
+        self.common_time = None
+        for header in proto.iter("field"):
+            if header.get("name") == "dnp3.al.obj":
+                self.take_header(header)
+
+    def add(self, *rest):
+        self.items.append(Item(*self.head, *self.number, *rest))
+
+    def take_header(self, header):
+        octets = int(header.get("show"), 16)
+        self.number = (octets >> 8, octets & 0xFF)
+        points = [field for field in header
+                  if re.match("Point Number|Object: Size", field.get("show") or "")]
+        siblings = [field for field in header if field.get("name") in
+                    ("dnp3.al.timestamp", "dnp3.al.time_delay")]
+        if not points:
+            start = header.find(".//field[@name='dnp3.al.range.start']")
+            stop = header.find(".//field[@name='dnp3.al.range.stop']")
+            span = None if start is None else (int(start.get("show")), int(stop.get("show")))
+            self.add(None, span, None, None)
+        for at, point in enumerate(points):
+            self.take_point(point, siblings[at] if at < len(siblings) else None)
+
+    def take_point(self, point, sibling):
+        fields = {field.get("name"): field for field in point.iter("field") if field.get("name")}
+        index = next((int(fields[name].get("show")) for name in ("dnp3.al.index",
+                      "dnp3.al.point_index") if name in fields), None)
+        if sibling is not None:  # 50, 51, 52
+            if self.number[0] == 51:
+                self.common_time = little(sibling)
+            self.add(index, little(sibling), None, None)
+            return
+        quality = next((little(field) for field in point
+                        if (field.get("show") or "").startswith("Quality")), None)
+        flags = None if quality is None else flag_names(self.number[0], quality)
+        self.add(index, self.value(point, fields), flags, self.time(fields))
+
+    def value(self, point, fields):
+        for name, field in fields.items():
+            if re.fullmatch(r"dnp3\.al\.(ana|anaout|cnt)(\.\w+)?", name):
+                status = fields.get("dnp3.al.ctrlstatus")
+                value = number_of(field)
+                return value if status is None else (value, STATUSES[int(status.get("show"))])
+        if "dnp3.al.on_time" in fields:
+            code = next(little(field) for field in point
+                        if (field.get("show") or "").startswith("Control Code"))
+            return (code, *(little(fields[f"dnp3.al.{name}"])
+                            for name in ("count", "on_time", "off_time")),
+                    STATUSES[int(fields["dnp3.al.ctrlstatus"].get("show"))])
+        text = re.search(r"Value: (\d+)", point.get("show"))
+        return int(text.group(1)) if text else None
+
+    def time(self, fields):
+        if "dnp3.al.timestamp" in fields:
+            return little(fields["dnp3.al.timestamp"]) or None
+        if "dnp3.al.reltimestamp" in fields and self.common_time:
+            return self.common_time + little(fields["dnp3.al.reltimestamp"])
+        return None
+
+
+def ours_of(line):
+    """An item of a line of dnp3-decode."""
+    value, status = line["value"], line.get("status")
+    if (line["group"], line["variation"]) in SINGLE and value is not None:
+        value = struct.unpack("<f", struct.pack("<f", float(value)))[0]
+    if isinstance(value, dict):
+        value = (value["code"], value["count"], value["on_ms"], value["off_ms"], status)
+    elif status is not None:
+        value = (value, status)
+    elif line["index"] is None:
+        value = tuple(line["range"]) if line["range"] else None
+    flags = None if line["flags"] is None else tuple(line["flags"])
+    return Item(line["frame"], line["src"], line["dst"], line["function"], line["group"],
+                line["variation"], line["index"], value, flags, line["time"])
+
+
+def decode(path):
+    done = subprocess.run([os.path.join(BIN, "dnp3-decode"), path], stdout=subprocess.PIPE,
+                          timeout=TSHARK_S, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class AgainstWireshark(unittest.TestCase):
+    def setUp(self):
+        if not shutil.which("tshark"):
+            self.skipTest("tshark is not installed: dnp3-decode was compared with nothing")
+
+    def explain(self, capture, whose, item, told):
+        """The entry of ACCEPTED that a difference falls under, or None."""
+        for entry in ACCEPTED:
+            if (entry.whose == whose and entry.capture in (None, capture)
+                    and entry.function in (None, item.function)
+                    and entry.group in (None, item.group)
+                    and entry.variation in (None, item.variation)
+                    and (not entry.told or item[:2] + item[4:6] in told)):
+                return entry
+        return None
+
+    def compare(self, capture, lines, dissection):
+        """How many items agree, and [(who alone has it, item, why)]."""
+        ours = collections.Counter(ours_of(line) for line in lines if "error" not in line)
+        theirs = collections.Counter(dissection.items)
+        told = {(line["frame"], line["src"], int(number.group(1)), int(number.group(2)))
+                for line in lines
+                for number in [re.search(r"g(\d+)v(\d+)", line.get("error", ""))] if number}
+        differences = [(whose, item, self.explain(capture, whose, item, told))
+                       for whose, rest in (("decode", ours - theirs), ("tshark", theirs - ours))
+                       for item in rest.elements()]
+        return sum((ours & theirs).values()), differences
+
+    def test_every_capture(self):
+        captures = sorted(glob.glob(os.path.join(CAPTURES, "*", "*.pcap*")))
+        self.assertGreater(len(captures), 100)
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            dissections = list(pool.map(Dissection, captures))
+        agreed, used, unexplained = 0, collections.Counter(), []
+        for path, dissection in zip(captures, dissections):
+            capture = os.path.relpath(path, CAPTURES)
+            same, differences = self.compare(capture, decode(path), dissection)
+            agreed += same
+            used.update(entry for _, _, entry in differences)
+            unexplained += [f"{capture}: only {whose}: {item}"
+                            for whose, item, entry in differences if entry is None]
+        print(f"{agreed} objects and headers agree")
+        for entry in ACCEPTED:
+            print(f"{used[entry]:4} only {entry.whose}: {entry.function or 'any function'} "
+                  f"g{entry.group}v{entry.variation}: {entry.why}".replace("None", "*"))
+        self.assertEqual(unexplained, [], "\n".join(unexplained))
+        self.assertEqual([entry for entry in ACCEPTED if not used[entry]], [],
+                         "entries that no difference needs any more")
+
+
+class Forms(unittest.TestCase):
+    """The same traffic in other files, on other links, with the accidents of a capture."""
+
+    def setUp(self):
+        self.path = os.path.join(CAPTURES, "zeek", "dnp3_link_only.pcap")
+        self.segments = pcap.read_segments(self.path)
+        self.expected = decode(self.path)
+        self.assertGreater(len(self.expected), 1000)
+
+    def decode(self, octets, status=0):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(octets)
+            file.flush()
+            done = subprocess.run([os.path.join(BIN, "dnp3-decode"), file.name], check=False,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TSHARK_S)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def same(self, octets):
+        self.assertEqual(self.decode(octets), self.expected)
+
+    @staticmethod
+    def objects(lines):
+        """What was read, in whichever packets."""
+        return collections.Counter(json.dumps(dict(line, frame=0), sort_keys=True)
+                                   for line in lines if "error" not in line)
+
+    @staticmethod
+    def errors(lines):
+        return [line["error"] for line in lines if "error" in line]
+
+    def plain(self, segments=None):
+        return [pcap.ethernet(pcap.ipv4(segment)) for segment in segments or self.segments]
+
+    def test_pcap(self):
+        for order in "<>":
+            for magic in (0xA1B2C3D4, 0xA1B23C4D):
+                with self.subTest(order=order, magic=hex(magic)):
+                    self.same(pcap.pcap(self.plain(), order=order, magic=magic))
+
+    def test_pcapng(self):
+        for order in "<>":
+            for simple in (False, True):
+                with self.subTest(order=order, simple=simple):
+                    self.same(pcap.pcapng(self.plain(), order=order, simple=simple))
+
+    def test_links(self):
+        packets = [pcap.ipv4(segment) for segment in self.segments]
+        for name, link_type, wrapped in (
+                ("vlan", 1, [pcap.ethernet(p, b"\x81\0\0\x05") for p in packets]),
+                ("two tags", 1, [pcap.ethernet(p, b"\x88\xa8\0\x05\x81\0\0\x06") for p in packets]),
+                ("sll", 113, [pcap.sll(p) for p in packets]),
+                ("sll2", 276, [pcap.sll2(p) for p in packets]),
+                ("raw", 101, packets), ("raw of a BSD", 12, packets), ("ipv4", 228, packets),
+                ("null", 0, [b"\2\0\0\0" + p for p in packets]),
+                ("null, big-endian", 0, [b"\0\0\0\2" + p for p in packets]),
+                ("loop", 108, [b"\0\0\0\2" + p for p in packets])):
+            with self.subTest(name):
+                self.same(pcap.pcap(wrapped, link_type))
+                self.same(pcap.pcapng(wrapped, link_type))
+
+    def test_internet_headers(self):
+        hops = bytes([6, 0, 1, 4, 0, 0, 0, 0])
+        for name, packets in (
+                ("options", [pcap.ipv4(s, options=b"\1" * 12) for s in self.segments]),
+                ("ipv6", [pcap.ipv6(s) for s in self.segments]),
+                ("ipv6 extension", [pcap.ipv6(s, hops, 0) for s in self.segments])):
+            with self.subTest(name):
+                self.same(pcap.pcap([pcap.ethernet(p) for p in packets]))
+
+    def test_any_port(self):
+        packets = [pcap.ethernet(pcap.ipv4(s, ports=lambda ports: [
+            4444 if port == 20000 else port for port in ports])) for s in self.segments]
+        self.assertEqual(self.objects(self.decode(pcap.pcap(packets))), self.objects(self.expected))
+
+    def test_other_traffic_is_silent(self):
+        packets = [pcap.ethernet(pcap.ipv4(pcap.Segment(
+            b"\1\1\1\1", b"\2\2\2\2", (40000, 80), 5, 5, 0x18, b"GET / HTTP/1.0\r\n\x05\x64"))),
+            pcap.MAC + b"\x08\x06" + bytes(46)]
+        self.assertEqual(self.decode(pcap.pcap(packets)), [])
+
+    def data(self):
+        """Places of the segments that carry octets from the outstation."""
+        return [at for at, segment in enumerate(self.segments)
+                if segment.ports[0] == 20000 and segment.payload]
+
+    def test_out_of_order(self):
+        segments, places = list(self.segments), self.data()
+        for a, b in zip(places[4::2], places[5::2]):
+            segments[a], segments[b] = segments[b], segments[a]
+        lines = self.decode(pcap.pcap(self.plain(segments)))
+        self.assertEqual(self.objects(lines), self.objects(self.expected))
+        self.assertEqual(self.errors(lines), self.errors(self.expected))
+
+    def test_repeated(self):
+        segments = [segment for segment in self.segments for _ in range(2)]
+        lines = self.decode(pcap.pcap(self.plain(segments)))
+        self.assertEqual(self.objects(lines), self.objects(self.expected))
+        self.assertEqual(self.errors(lines), self.errors(self.expected))
+
+    def test_small_segments(self):
+        segments = []
+        for segment in self.segments:
+            if segment.flags & pcap.SYN or not segment.payload:
+                segments.append(segment)
+                continue
+            for at in range(0, len(segment.payload), 7):
+                segments.append(pcap.Segment(
+                    segment.source, segment.destination, segment.ports, segment.sequence + at,
+                    segment.acknowledged, segment.flags, segment.payload[at:at + 7]))
+        lines = self.decode(pcap.pcap(self.plain(segments)))
+        self.assertEqual(self.objects(lines), self.objects(self.expected))
+        for line in lines:  # the packet that completed the link frame
+            self.assertTrue(segments[line["frame"] - 1].payload)
+
+    def test_lost(self):
+        lost = self.data()[-2]
+        segments = self.segments[:lost] + self.segments[lost + 1:]
+        lines = self.decode(pcap.pcap(self.plain(segments)))
+        missing = self.objects(self.expected) - self.objects(lines)
+        self.assertTrue(missing)
+        self.assertFalse(self.objects(lines) - self.objects(self.expected))
+        self.assertIn(f"{len(self.segments[lost].payload)} octets of the connection are not in the "
+                      "capture", self.errors(lines))
+
+    def test_snap_length(self):
+        lines = self.decode(pcap.pcap(self.plain(), snap=120))
+        self.assertFalse(self.objects(lines) - self.objects(self.expected))
+        self.assertIn("truncated link frame", self.errors(lines))
+        self.assertTrue(any("are not in the capture" in error for error in self.errors(lines)))
+
+    def test_fragments_are_told(self):
+        packets = [pcap.ethernet(pcap.ipv4(s, fragment=0x2000)) for s in self.segments[-4:]]
+        self.assertEqual(self.errors(self.decode(pcap.pcap(packets))),
+                         ["IP fragment: fragments are not put together"] * 4)
+
+    def test_damaged_octet(self):
+        place = max(self.data(), key=lambda at: len(self.segments[at].payload))
+        payload = bytearray(self.segments[place].payload)
+        payload[12] ^= 0x10
+        self.segments[place].payload = bytes(payload)
+        lines = self.decode(pcap.pcap(self.plain()))
+        damaged = [line for line in lines if line.get("error") == "link CRC error in data block 1"]
+        self.assertEqual([(line["frame"], line["src"]) for line in damaged],
+                         [(place + 1, payload[6] + 256 * payload[7])])
+
+    def test_file_that_ends_early(self):
+        whole = pcap.pcap(self.plain())
+        lines = self.decode(whole[:-5], status=1)
+        self.assertEqual(self.errors(lines)[-1], "the file ends within a packet")
+        self.assertEqual(self.errors(self.decode(b"no capture at all, this is", status=1)),
+                         ["neither pcap nor pcapng"])
+
+
+if __name__ == "__main__":
+    unittest.main()
