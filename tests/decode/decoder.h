@@ -15,7 +15,7 @@ struct decoder *decoder_create(FILE *out);
 void decoder_free(struct decoder *decoder);
 
 /* The packet's octets must live until the decoder is freed. -1 without memory, else 0. */
-int decoder_packet(struct decoder *decoder, const struct capture_packet *packet);
+int decoder_packet(struct decoder *decoder, const struct capture_packet *captured);
 /* The capture has ended: what still waits goes out, what is incomplete is told. */
 void decoder_finish(struct decoder *decoder);
 
