@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions of a whole gateway, between outstations over TCP and a scripted MQTT connection: what is
  * confirmed and when, what is published again, which state is told. */
+#include "gateway/payload.h"
 #include "tests/lib/site.h"
 
 static const char one[] =
@@ -211,6 +212,92 @@ static void test_a_dead_outstation_leaves_its_neighbour_alone(void **unused)
     site_stop(&site);
 }
 
+/* Events that need no safety come faster than a stalled broker takes them: what does not fit is
+ * lost as events, but the last value of each point still gets out. */
+static const char careless[] =
+    "{\"gateway\":\"g\",\"clock\":\"trusted\",\"mqtt\":{\"url\":\"mqtt://x\"},\"profiles\":{"
+    "\"quick\":{\"confirm\":\"received\",\"time_sync\":\"none\"}},"
+    "\"outstations\":[{\"name\":\"a\",\"connect\":\"tcp://127.0.0.1:PORT\",\"address\":10,"
+    "\"profile\":\"quick\"}]}";
+
+enum { MANY_POINTS = 100, MANY_ROUNDS = 200 };
+
+static size_t last_of(const char *topic_end)
+{
+    size_t found = SIZE_MAX;
+    size_t from = fake_mqtt.published > FAKE_MQTT_LOG ? fake_mqtt.published - FAKE_MQTT_LOG : 0;
+    while ((from = fake_mqtt_find(from, topic_end, "")) != SIZE_MAX)
+        found = from++;
+    return found;
+}
+
+static void test_a_full_outbox_keeps_the_last_values(void **unused)
+{
+    struct site site;
+    struct dnp3_outstation_config config = two_analogs();
+    (void)unused;
+    config.database.count[DNP3_POINT_ANALOG_INPUT] = MANY_POINTS;
+    site_start(&site, careless, mapping, &config, 1);
+    fake_mqtt.automatic = true;
+    fake_mqtt_connect();
+    site_wait(&site, published(0, "a/status", "\"online\""));
+    fake_mqtt.window = 0;
+    for (unsigned round = 1; round <= MANY_ROUNDS; round++) {
+        for (uint32_t i = 0; i < MANY_POINTS; i++)
+            peer_update(&site.peer, 0, DNP3_POINT_ANALOG_INPUT, i, round * 1000 + i,
+                        DNP3_EVENT_FORCE);
+        site_wait(&site, counters(&site)->events_confirmed == (uint64_t)round * MANY_POINTS);
+    }
+    fake_mqtt.window = GW_MQTT_WINDOW_MAX;
+    fake_mqtt_ack(0);
+    site_wait(&site, fake_mqtt.published > 15000 && fake_mqtt.acked == fake_mqtt.published);
+    site_pass(&site, 100); /* the flush goes on as there is room */
+    for (unsigned i = 0; i < MANY_POINTS; i++) {
+        char topic[40];
+        char value[40];
+        snprintf(topic, sizeof topic, "a/point/analog_input/%u", i);
+        snprintf(value, sizeof value, "\"value\":%u,", MANY_ROUNDS * 1000 + i);
+        assert_true(last_of(topic) != SIZE_MAX);
+        assert_non_null(strstr(fake_mqtt_at(last_of(topic))->payload, value));
+    }
+    site_stop(&site);
+}
+
+/* A unit that makes every message too large: told, and neither a dead end nor confirmed for
+ * nothing where others are beside it. */
+static void test_a_message_that_cannot_be_written(void **unused)
+{
+    struct site site;
+    struct dnp3_outstation_config config = two_analogs();
+    char endless[GW_PAYLOAD_MAX + 400];
+    char unit[GW_PAYLOAD_MAX + 1];
+    (void)unused;
+    memset(unit, 'V', sizeof unit - 1);
+    unit[sizeof unit - 1] = 0;
+    snprintf(
+        endless, sizeof endless,
+        "{\"device\":\"d\",\"points\":[{\"type\":\"analog_input\",\"index\":0,\"name\":"
+        "\"volts\",\"unit\":\"%s\"},{\"type\":\"analog_input\",\"index\":1,\"name\":\"amps\"}]}",
+        unit);
+    site_start(&site, one, endless, &config, 1);
+    fake_mqtt.automatic = true;
+    fake_mqtt_connect();
+    site_wait(&site, published(0, "a/status", "\"online\""));
+    set_volts(&site, 3);
+    site_wait(&site, counters(&site)->events_confirmed == 1); /* it is no use to keep it */
+    fake_mqtt.automatic = false;
+    site_wait(&site, fake_mqtt.acked == fake_mqtt.published);
+    set_volts(&site, 4);
+    peer_update(&site.peer, 0, DNP3_POINT_ANALOG_INPUT, 1, 5, DNP3_EVENT_FORCE);
+    site_wait(&site, published(0, "a/point/amps", "\"event\""));
+    assert_int_equal(counters(&site)->events_confirmed, 1);
+    fake_mqtt.automatic = true;
+    fake_mqtt_ack(0);
+    site_wait(&site, counters(&site)->events_confirmed == 3);
+    assert_false(published(0, "a/point/volts", ""));
+    site_stop(&site);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +308,8 @@ int main(void)
         cmocka_unit_test(test_points_are_marked_and_recover),
         cmocka_unit_test(test_acks_after_the_lines_are_gone),
         cmocka_unit_test(test_a_dead_outstation_leaves_its_neighbour_alone),
+        cmocka_unit_test(test_a_full_outbox_keeps_the_last_values),
+        cmocka_unit_test(test_a_message_that_cannot_be_written),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }
