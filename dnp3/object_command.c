@@ -61,6 +61,50 @@ size_t dnp3_items_commands(struct dnp3_items *items, struct dnp3_reader *in,
     return count;
 }
 
+bool dnp3_items_pattern(struct dnp3_items *items, struct dnp3_reader *in,
+                        struct dnp3_command *pattern)
+{
+    const struct dnp3_object_header *header = items->header;
+    if (items->error || in->failed)
+        return false;
+    bool known = header->group == 12 && header->variation == 2;
+    if (!known || header->prefix)
+        return dnp3_items_pass_over(items, in, DNP3_ERR_UNSUPPORTED) > 0;
+    const uint8_t *at;
+    if (dnp3_items_take(items, in, 1, header->row->size, &at) == 0)
+        return false;
+    memset(pattern, 0, sizeof *pattern);
+    read_crob(at, pattern);
+    pattern->status = at[header->row->size - 1] & 0x7F;
+    return true;
+}
+
+/* The reader stays at the octet whose bits are being looked at, and leaves it with its last one. */
+bool dnp3_items_mask(struct dnp3_items *items, struct dnp3_reader *in, uint32_t *index)
+{
+    const struct dnp3_object_header *header = items->header;
+    if (items->error || in->failed)
+        return false;
+    bool known = header->group == 12 && header->variation == 3;
+    if (!known || header->prefix)
+        return dnp3_items_pass_over(items, in, DNP3_ERR_UNSUPPORTED) > 0;
+    while (items->done < header->count) {
+        if (dnp3_reader_left(in) == 0) {
+            items->error = DNP3_ERR_TRUNCATED;
+            in->failed = true;
+            return false;
+        }
+        unsigned bit = items->done % 8;
+        bool selected = in->at[0] >> bit & 1;
+        *index = header->start + items->done++;
+        if (bit == 7 || items->done == header->count)
+            in->at++;
+        if (selected)
+            return true;
+    }
+    return false;
+}
+
 static void store_crob(uint8_t *at, const struct dnp3_command *command)
 {
     at[0] = command->code;
@@ -82,5 +126,39 @@ int dnp3_command_write(struct dnp3_writer *out, const struct dnp3_command *comma
         return DNP3_ERR_RANGE;
     octets[row->size - 1] = command->status & 0x7F;
     dnp3_writer_octets(out, octets, row->size);
+    return out->failed ? DNP3_ERR_FULL : 0;
+}
+
+static void write_mask(struct dnp3_writer *out, const uint32_t *indexes, size_t count,
+                       uint32_t first, uint32_t last)
+{
+    size_t size = (last - first) / 8 + 1;
+    dnp3_header_write_range(out, 12, 3, first, last);
+    uint8_t *mask = dnp3_writer_reserve(out, size);
+    if (!mask)
+        return;
+    memset(mask, 0, size);
+    for (size_t i = 0; i < count; i++)
+        mask[(indexes[i] - first) / 8] |= (uint8_t)(1U << (indexes[i] - first) % 8);
+}
+
+int dnp3_pattern_write(struct dnp3_writer *out, const struct dnp3_command *pattern,
+                       const uint32_t *indexes, size_t count)
+{
+    if (count == 0 || pattern->type != DNP3_COMMAND_CROB)
+        return DNP3_ERR_INVALID;
+    uint32_t first = indexes[0];
+    uint32_t last = indexes[0];
+    for (size_t i = 1; i < count; i++) {
+        first = indexes[i] < first ? indexes[i] : first;
+        last = indexes[i] > last ? indexes[i] : last;
+    }
+    if (last > UINT16_MAX)
+        return DNP3_ERR_RANGE;
+    dnp3_header_write_count(out, 12, 2, DNP3_QUALIFIER_COUNT8, 1);
+    int error = dnp3_command_write(out, pattern);
+    if (error)
+        return error;
+    write_mask(out, indexes, count, first, last);
     return out->failed ? DNP3_ERR_FULL : 0;
 }

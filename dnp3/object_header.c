@@ -100,13 +100,25 @@ void dnp3_header_write_all(struct dnp3_writer *out, uint8_t group, uint8_t varia
     write_start(out, group, variation, DNP3_QUALIFIER_ALL);
 }
 
+static void write_range(struct dnp3_writer *out, uint8_t group, uint8_t variation, unsigned range,
+                        uint32_t start, uint32_t stop)
+{
+    unsigned width = stop <= UINT8_MAX ? 0 : stop <= UINT16_MAX ? 1 : 2;
+    write_start(out, group, variation, range + width);
+    write_width(out, width, start);
+    write_width(out, width, stop);
+}
+
 void dnp3_header_write_range(struct dnp3_writer *out, uint8_t group, uint8_t variation,
                              uint32_t start, uint32_t stop)
 {
-    unsigned width = stop <= UINT8_MAX ? 0 : stop <= UINT16_MAX ? 1 : 2;
-    write_start(out, group, variation, START_STOP + width);
-    write_width(out, width, start);
-    write_width(out, width, stop);
+    write_range(out, group, variation, START_STOP, start, stop);
+}
+
+void dnp3_header_write_addresses(struct dnp3_writer *out, uint8_t group, uint8_t variation,
+                                 uint32_t first, uint32_t last)
+{
+    write_range(out, group, variation, ADDRESSES, first, last);
 }
 
 void dnp3_header_write_count(struct dnp3_writer *out, uint8_t group, uint8_t variation,
@@ -115,6 +127,28 @@ void dnp3_header_write_count(struct dnp3_writer *out, uint8_t group, uint8_t var
     unsigned range = qualifier & 0x0F;
     write_start(out, group, variation, qualifier);
     write_width(out, range == VARIABLE ? 0 : range - COUNT, count);
+}
+
+size_t dnp3_sized_begin(struct dnp3_writer *out, uint8_t group, uint8_t variation)
+{
+    dnp3_header_write_count(out, group, variation, DNP3_QUALIFIER_FREE, 1);
+    dnp3_writer_u16(out, 0);
+    return dnp3_writer_length(out);
+}
+
+void dnp3_sized_end(struct dnp3_writer *out, size_t begun)
+{
+    size_t size = dnp3_writer_length(out) - begun;
+    if (size > UINT16_MAX)
+        out->failed = true;
+    if (!out->failed)
+        dnp3_store_u16(out->start + begun - 2, (uint16_t)size);
+}
+
+void dnp3_index_write(struct dnp3_writer *out, unsigned octets, uint32_t index)
+{
+    if (octets)
+        write_width(out, octets / 2, index);
 }
 
 size_t dnp3_header_octets(const struct dnp3_object_header *header)

@@ -110,3 +110,45 @@ bool dnp3_items_index(struct dnp3_items *items, struct dnp3_reader *in, uint32_t
     *index = dnp3_load_index(at, header->prefix);
     return true;
 }
+
+bool dnp3_items_sized(struct dnp3_items *items, struct dnp3_reader *in, struct dnp3_reader *object)
+{
+    const struct dnp3_object_header *header = items->header;
+    if (items->error || in->failed)
+        return false;
+    if (!header->sized)
+        return dnp3_items_pass_over(items, in, DNP3_ERR_UNSUPPORTED) > 0;
+    const uint8_t *at;
+    if (dnp3_items_take(items, in, 1, header->prefix, &at) == 0)
+        return false;
+    size_t size = dnp3_load_index(at, header->prefix);
+    at = dnp3_reader_take(in, size);
+    if (!at) {
+        items->error = DNP3_ERR_TRUNCATED;
+        return false;
+    }
+    *object = dnp3_reader_of(at, size);
+    return true;
+}
+
+/* 50v2: time and milliseconds; 50v4: time, count and unit. */
+bool dnp3_items_interval(struct dnp3_items *items, struct dnp3_reader *in,
+                         struct dnp3_interval *interval)
+{
+    const struct dnp3_object_header *header = items->header;
+    if (items->error || in->failed)
+        return false;
+    bool known = header->group == 50 && (header->variation == 2 || header->variation == 4);
+    if (!known || header->sized)
+        return dnp3_items_pass_over(items, in, DNP3_ERR_UNSUPPORTED) > 0;
+    uint32_t index = header->start + items->done;
+    const uint8_t *at;
+    if (dnp3_items_take(items, in, 1, (size_t)header->prefix + header->row->size, &at) == 0)
+        return false;
+    interval->index = header->prefix ? dnp3_load_index(at, header->prefix) : index;
+    at += header->prefix;
+    interval->time_ms = (int64_t)dnp3_load_u48(at);
+    interval->count = dnp3_load_u32(at + 6);
+    interval->unit = header->variation == 4 ? at[10] : DNP3_INTERVAL_MILLISECONDS;
+    return true;
+}

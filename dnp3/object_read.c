@@ -74,6 +74,9 @@ static void read_values(struct batch batch, enum dnp3_encoding encoding)
     case DNP3_ENCODING_FLAG2:
         EACH(batch, point->number = p[0] >> 6);
         break;
+    case DNP3_ENCODING_U8:
+        EACH(batch, point->number = p[0]);
+        break;
     case DNP3_ENCODING_U16:
         EACH(batch, point->number = dnp3_load_u16(p));
         break;

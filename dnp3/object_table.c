@@ -30,6 +30,8 @@
     X(11, 2, EVENT, BINARY_OUTPUT_STATUS, FLAG, FLAGS, TIME48, 0, TOTAL)                           \
     X(12, 0, COMMAND, TYPES, NONE, BARE, NO_TIME, 0, TOTAL)                                        \
     X(12, 1, COMMAND, TYPES, CROB, FLAGS, NO_TIME, 0, TOTAL)                                       \
+    X(12, 2, PATTERN, TYPES, CROB, FLAGS, NO_TIME, 0, TOTAL)                                       \
+    X(12, 3, PATTERN, TYPES, BIT, BARE, NO_TIME, 0, TOTAL)                                         \
     X(13, 0, EVENT, BINARY_COMMAND_EVENT, NONE, BARE, NO_TIME, 0, TOTAL)                           \
     X(13, 1, EVENT, BINARY_COMMAND_EVENT, FLAG, FLAGS, NO_TIME, 0, TOTAL)                          \
     X(13, 2, EVENT, BINARY_COMMAND_EVENT, FLAG, FLAGS, TIME48, 0, TOTAL)                           \
@@ -107,6 +109,10 @@
     X(33, 6, EVENT, FROZEN_ANALOG_INPUT, F64, FLAGS, NO_TIME, 0, TOTAL)                            \
     X(33, 7, EVENT, FROZEN_ANALOG_INPUT, F32, FLAGS, TIME48, 0, TOTAL)                             \
     X(33, 8, EVENT, FROZEN_ANALOG_INPUT, F64, FLAGS, TIME48, 0, TOTAL)                             \
+    X(34, 0, STATIC, ANALOG_INPUT_DEAD_BAND, NONE, BARE, NO_TIME, 0, TOTAL)                        \
+    X(34, 1, STATIC, ANALOG_INPUT_DEAD_BAND, U16, BARE, NO_TIME, 0, TOTAL)                         \
+    X(34, 2, STATIC, ANALOG_INPUT_DEAD_BAND, U32, BARE, NO_TIME, 0, TOTAL)                         \
+    X(34, 3, STATIC, ANALOG_INPUT_DEAD_BAND, F32, BARE, NO_TIME, 0, TOTAL)                         \
     X(40, 0, STATIC, ANALOG_OUTPUT_STATUS, NONE, BARE, NO_TIME, 0, TOTAL)                          \
     X(40, 1, STATIC, ANALOG_OUTPUT_STATUS, I32, FLAGS, NO_TIME, 0, TOTAL)                          \
     X(40, 2, STATIC, ANALOG_OUTPUT_STATUS, I16, FLAGS, NO_TIME, 0, TOTAL)                          \
@@ -149,6 +155,8 @@
     X(60, 3, CLASS, TYPES, NONE, BARE, NO_TIME, 0, TOTAL)                                          \
     X(60, 4, CLASS, TYPES, NONE, BARE, NO_TIME, 0, TOTAL)                                          \
     X(80, 1, STATIC, INDICATION, BIT, BARE, NO_TIME, 0, TOTAL)                                     \
+    X(102, 0, STATIC, UNSIGNED_INTEGER, NONE, BARE, NO_TIME, 0, TOTAL)                             \
+    X(102, 1, STATIC, UNSIGNED_INTEGER, U8, BARE, NO_TIME, 0, TOTAL)                               \
     X(110, 0, STATIC, OCTET_STRING, OCTETS, BARE, NO_TIME, 0, TOTAL)                               \
     X(111, 0, EVENT, OCTET_STRING, OCTETS, BARE, NO_TIME, 0, TOTAL)
 
@@ -159,6 +167,7 @@ enum {
     OCTETS_BIT2 = 0,
     OCTETS_FLAG = 0, /* within the flags octet */
     OCTETS_FLAG2 = 0,
+    OCTETS_U8 = 1,
     OCTETS_U16 = 2,
     OCTETS_U32 = 4,
     OCTETS_I16 = 2,
@@ -244,17 +253,9 @@ const struct dnp3_object_row *dnp3_command_row(enum dnp3_command_type type)
 static const struct {
     uint8_t group, first, last, form, size;
 } others[] = {
-    {0, 1, 255, DNP3_FORM_ATTRIBUTE, 0},
-    {12, 2, 2, DNP3_FORM_OCTETS, 11}, /* pattern control block */
-    {12, 3, 3, DNP3_FORM_BITS, 1},    /* pattern mask */
-    {34, 1, 1, DNP3_FORM_OCTETS, 2},
-    {34, 2, 3, DNP3_FORM_OCTETS, 4},
-    {101, 1, 1, DNP3_FORM_OCTETS, 2},
-    {101, 2, 2, DNP3_FORM_OCTETS, 4},
-    {101, 3, 3, DNP3_FORM_OCTETS, 8},
-    {102, 1, 1, DNP3_FORM_OCTETS, 1},
-    {121, 1, 1, DNP3_FORM_OCTETS, 7},
-    {122, 1, 1, DNP3_FORM_OCTETS, 7},
+    {0, 1, 255, DNP3_FORM_ATTRIBUTE, 0}, {101, 1, 1, DNP3_FORM_OCTETS, 2},
+    {101, 2, 2, DNP3_FORM_OCTETS, 4},    {101, 3, 3, DNP3_FORM_OCTETS, 8},
+    {121, 1, 1, DNP3_FORM_OCTETS, 7},    {122, 1, 1, DNP3_FORM_OCTETS, 7},
     {122, 2, 2, DNP3_FORM_OCTETS, 13},
 };
 
@@ -283,66 +284,4 @@ struct dnp3_object_form dnp3_object_form(uint8_t group, uint8_t variation)
         if (others[i].group == group && others[i].first <= variation && variation <= others[i].last)
             return (struct dnp3_object_form){others[i].form, others[i].size};
     return (struct dnp3_object_form){DNP3_FORM_UNKNOWN, 0};
-}
-
-const char *dnp3_group_name(uint8_t group)
-{
-    static const struct {
-        uint8_t group;
-        const char *name;
-    } names[] = {
-        {0, "device attribute"},
-        {1, "binary input"},
-        {2, "binary input event"},
-        {3, "double-bit binary input"},
-        {4, "double-bit binary input event"},
-        {10, "binary output status"},
-        {11, "binary output event"},
-        {12, "binary output command"},
-        {13, "binary output command event"},
-        {20, "counter"},
-        {21, "frozen counter"},
-        {22, "counter event"},
-        {23, "frozen counter event"},
-        {30, "analog input"},
-        {31, "frozen analog input"},
-        {32, "analog input event"},
-        {33, "frozen analog input event"},
-        {34, "analog input dead-band"},
-        {40, "analog output status"},
-        {41, "analog output command"},
-        {42, "analog output event"},
-        {43, "analog output command event"},
-        {50, "time and date"},
-        {51, "common time of occurrence"},
-        {52, "time delay"},
-        {60, "class"},
-        {70, "file"},
-        {80, "internal indications"},
-        {81, "device storage"},
-        {82, "device profile"},
-        {83, "private registration"},
-        {85, "data set prototype"},
-        {86, "data set descriptor"},
-        {87, "data set"},
-        {88, "data set event"},
-        {90, "application"},
-        {91, "status of requested operation"},
-        {100, "floating point"},
-        {101, "binary-coded decimal"},
-        {102, "unsigned integer"},
-        {110, "octet string"},
-        {111, "octet string event"},
-        {112, "virtual terminal output"},
-        {113, "virtual terminal event"},
-        {114, "extended octet string"},
-        {115, "extended octet string event"},
-        {120, "authentication"},
-        {121, "security statistic"},
-        {122, "security statistic event"},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i].group == group)
-            return names[i].name;
-    return NULL;
 }

@@ -2,6 +2,7 @@
 /* Points to object octets, by the same rows by which they are read. */
 #include <float.h>
 
+#include "dnp3/error.h"
 #include "dnp3/object_internal.h"
 
 #define TIME48_MAX ((double)((UINT64_C(1) << 48) - 1))
@@ -55,9 +56,32 @@ static uint32_t to_counter(double value)
     return value >= 0 && value <= TIME48_MAX ? (uint32_t)(uint64_t)value : 0;
 }
 
+static double within(double value, double max)
+{
+    return value < max ? value : max;
+}
+
+/* What is no counter does not roll over: it stays at the variation's largest value. */
+static double saturate(enum dnp3_encoding encoding, double value)
+{
+    switch (encoding) {
+    case DNP3_ENCODING_U8:
+        return within(value + 0.5, UINT8_MAX);
+    case DNP3_ENCODING_U16:
+        return within(value + 0.5, UINT16_MAX);
+    case DNP3_ENCODING_U32:
+        return within(value + 0.5, UINT32_MAX);
+    default:
+        return value;
+    }
+}
+
 void dnp3_store_number(uint8_t *at, enum dnp3_encoding encoding, double number, bool *fits)
 {
     switch (encoding) {
+    case DNP3_ENCODING_U8:
+        at[0] = (uint8_t)to_counter(number);
+        break;
     case DNP3_ENCODING_U16:
         dnp3_store_u16(at, (uint16_t)to_counter(number));
         break;
@@ -129,7 +153,9 @@ void dnp3_point_write(struct dnp3_writer *out, const struct dnp3_object_row *row
         return;
     memset(at, 0, row->size);
     bool fits = true;
-    dnp3_store_number(at + row->flags, row->encoding, point->number, &fits);
+    bool counts = row->type < DNP3_POINT_ANALOG_INPUT_DEAD_BAND;
+    double number = counts ? point->number : saturate(row->encoding, point->number);
+    dnp3_store_number(at + row->flags, row->encoding, number, &fits);
     if (row->flags)
         at[0] = flags_octet(row, point, fits);
     store_time(at, row, point, cto_ms);
@@ -148,4 +174,33 @@ void dnp3_points_write_packed(struct dnp3_writer *out, const struct dnp3_object_
         unsigned value = bits == 2 ? to_double_bit(points[i].number) : points[i].number != 0;
         at[i * bits / 8] |= (uint8_t)(value << i * bits % 8);
     }
+}
+
+int dnp3_interval_write(struct dnp3_writer *out, uint8_t variation,
+                        const struct dnp3_interval *interval)
+{
+    if (variation != 2 && variation != 4)
+        return DNP3_ERR_INVALID;
+    if (interval->time_ms < 0 || interval->time_ms >> 48 ||
+        (variation == 2 && interval->unit != DNP3_INTERVAL_MILLISECONDS))
+        return DNP3_ERR_RANGE;
+    dnp3_writer_u48(out, (uint64_t)interval->time_ms);
+    dnp3_writer_u32(out, interval->count);
+    if (variation == 4)
+        dnp3_writer_u8(out, interval->unit);
+    return out->failed ? DNP3_ERR_FULL : 0;
+}
+
+int dnp3_octet_string_write(struct dnp3_writer *out, uint32_t index, const void *octets,
+                            size_t length)
+{
+    if (length == 0 || length > UINT8_MAX || index > UINT16_MAX)
+        return DNP3_ERR_RANGE;
+    bool narrow = index <= UINT8_MAX;
+    dnp3_header_write_count(
+        out, 110, (uint8_t)length,
+        narrow ? DNP3_QUALIFIER_PREFIX8_COUNT8 : DNP3_QUALIFIER_PREFIX16_COUNT16, 1);
+    dnp3_index_write(out, narrow ? 1 : 2, index);
+    dnp3_writer_octets(out, octets, length);
+    return out->failed ? DNP3_ERR_FULL : 0;
 }

@@ -35,7 +35,7 @@ static void test_rows_are_sorted_and_found(void **state)
     }
     assert_ptr_equal(dnp3_object_row(110, 255), dnp3_object_row(110, 0));
     assert_null(dnp3_object_row(1, 3));
-    assert_null(dnp3_object_row(34, 1));
+    assert_null(dnp3_object_row(34, 4));
     assert_null(dnp3_object_row(255, 255));
 }
 
@@ -50,7 +50,6 @@ static void test_sizes_of_annex_a(void **state)
         {2, {1, 7, 3}},
         {4, {1, 7, 3}},
         {11, {1, 7}},
-        {12, {11}},
         {13, {1, 7}},
         {20, {5, 3, 5, 3, 4, 2, 4, 2}},
         {21, {5, 3, 5, 3, 11, 9, 11, 9, 4, 2, 4, 2}},
@@ -60,6 +59,7 @@ static void test_sizes_of_annex_a(void **state)
         {31, {5, 3, 11, 9, 4, 2, 5, 9}},
         {32, {5, 3, 11, 9, 5, 9, 11, 15}},
         {33, {5, 3, 11, 9, 5, 9, 11, 15}},
+        {34, {2, 4, 4}},
         {40, {5, 3, 5, 9}},
         {41, {5, 3, 5, 9}},
         {42, {5, 3, 11, 9, 5, 9, 11, 15}},
@@ -67,6 +67,7 @@ static void test_sizes_of_annex_a(void **state)
         {50, {6, 10, 6, 11}},
         {51, {6, 6}},
         {52, {2, 2}},
+        {102, {1}},
     };
     for (size_t i = 0; i < sizeof annex / sizeof annex[0]; i++) {
         uint8_t variation = 1;
@@ -90,6 +91,9 @@ static struct dnp3_point example(const struct dnp3_object_row *row, uint32_t ind
     case DNP3_ENCODING_BIT2:
     case DNP3_ENCODING_FLAG2:
         point.number = index & 3;
+        break;
+    case DNP3_ENCODING_U8:
+        point.number = 255.0 - index;
         break;
     case DNP3_ENCODING_I16:
         point.number = -32768.0 + index;
@@ -205,7 +209,7 @@ static void test_packed_rows_read_what_they_write(void **state)
     size_t rows;
     const struct dnp3_object_row *row = dnp3_object_rows(&rows);
     for (; rows > 0; rows--, row++) {
-        for (size_t count = 1; is_packed(row) && count <= MANY; count++) {
+        for (size_t count = 1; is_packed(row) && is_point(row) && count <= MANY; count++) {
             struct dnp3_point points[MANY];
             for (uint32_t i = 0; i < count; i++)
                 points[i] = example(row, 300 + i * i % 7);
@@ -299,6 +303,18 @@ static void test_counters_roll_over_at_their_width(void **state)
     assert_int_equal((int)point.number, 9);
 }
 
+static void test_dead_bands_saturate(void **state)
+{
+    (void)state;
+    struct dnp3_point point = read_one(34, 1, 65536 + 7, DNP3_FLAG_ONLINE);
+    assert_int_equal((int)point.number, 65535);
+    assert_int_equal((int)read_one(34, 1, 2.5, DNP3_FLAG_ONLINE).number, 3);
+    assert_int_equal((int)read_one(34, 1, -5, DNP3_FLAG_ONLINE).number, 0);
+    assert_true(read_one(34, 2, 5e9, DNP3_FLAG_ONLINE).number == 4294967295.0);
+    assert_true(read_one(34, 3, 2.5, DNP3_FLAG_ONLINE).number == 2.5);
+    assert_int_equal((int)read_one(102, 1, 256, DNP3_FLAG_ONLINE).number, 255);
+}
+
 static void test_command_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -375,6 +391,154 @@ static void test_indexes_of_requests(void **state)
     assert_int_equal(dnp3_reader_left(&in), 0);
 }
 
+static void begin(const struct dnp3_writer *written, struct dnp3_reader *in,
+                  struct dnp3_object_header *header, struct dnp3_items *items)
+{
+    *in = dnp3_reader_of(written->start, dnp3_writer_length(written));
+    assert_false(written->failed);
+    assert_int_equal(dnp3_header_read(in, header), 0);
+    dnp3_items_begin(items, header, NULL);
+}
+
+static void test_pattern_reads_what_it_writes(void **state)
+{
+    (void)state;
+    static const uint32_t indexes[] = {300, 7, 8, 22};
+    static const uint32_t sorted[] = {7, 8, 22, 300};
+    const struct dnp3_command pattern = {
+        .type = DNP3_COMMAND_CROB, .code = 0x81, .count = 1, .on_ms = 250, .status = 0};
+    uint8_t octets[128];
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    assert_int_equal(dnp3_pattern_write(&out, &pattern, indexes, 4), 0);
+    struct dnp3_reader in;
+    struct dnp3_object_header header;
+    struct dnp3_items items;
+    struct dnp3_command read;
+    begin(&out, &in, &header, &items);
+    assert_int_equal(header.qualifier, DNP3_QUALIFIER_COUNT8);
+    assert_true(dnp3_items_pattern(&items, &in, &read));
+    assert_int_equal(read.code, 0x81);
+    assert_int_equal(read.on_ms, 250);
+    assert_false(dnp3_items_pattern(&items, &in, &read));
+    assert_int_equal(dnp3_header_read(&in, &header), 0);
+    assert_int_equal(header.qualifier, DNP3_QUALIFIER_RANGE16);
+    dnp3_items_begin(&items, &header, NULL);
+    uint32_t index;
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(dnp3_items_mask(&items, &in, &index));
+        assert_int_equal(index, sorted[i]);
+    }
+    assert_false(dnp3_items_mask(&items, &in, &index));
+    assert_int_equal(items.error, 0);
+    assert_int_equal(dnp3_reader_left(&in), 0);
+}
+
+static void test_pattern_that_cannot_be_written(void **state)
+{
+    (void)state;
+    static const uint32_t far[] = {1, 65536};
+    const struct dnp3_command crob = {.type = DNP3_COMMAND_CROB, .count = 1};
+    const struct dnp3_command analog = {.type = DNP3_COMMAND_ANALOG_INT16};
+    uint8_t octets[32];
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    assert_int_equal(dnp3_pattern_write(&out, &crob, far, 0), DNP3_ERR_INVALID);
+    assert_int_equal(dnp3_pattern_write(&out, &analog, far, 1), DNP3_ERR_INVALID);
+    assert_int_equal(dnp3_pattern_write(&out, &crob, far, 2), DNP3_ERR_RANGE);
+    assert_int_equal(dnp3_writer_length(&out), 0);
+    const uint32_t wide[] = {0, 1000};
+    assert_int_equal(dnp3_pattern_write(&out, &crob, wide, 2), DNP3_ERR_FULL);
+}
+
+static void test_intervals_that_cannot_be_written(void **state)
+{
+    (void)state;
+    uint8_t octets[10];
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    struct dnp3_interval interval = {.time_ms = 1, .unit = DNP3_INTERVAL_DAYS};
+    assert_int_equal(dnp3_interval_write(&out, 1, &interval), DNP3_ERR_INVALID);
+    assert_int_equal(dnp3_interval_write(&out, 2, &interval), DNP3_ERR_RANGE);
+    assert_int_equal(dnp3_writer_length(&out), 0);
+    assert_int_equal(dnp3_interval_write(&out, 4, &interval), DNP3_ERR_FULL);
+    interval.time_ms = -1;
+    assert_int_equal(dnp3_interval_write(&out, 4, &interval), DNP3_ERR_RANGE);
+    interval.time_ms = INT64_C(1) << 48;
+    assert_int_equal(dnp3_interval_write(&out, 4, &interval), DNP3_ERR_RANGE);
+}
+
+static void test_octet_string_as_a_write_has_it(void **state)
+{
+    (void)state;
+    const uint8_t narrow[] = {110, 2, 0x17, 1, 255, 'h', 'i'};
+    const uint8_t wide[] = {110, 2, 0x28, 1, 0, 0, 1, 'h', 'i'};
+    uint8_t octets[16];
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    assert_int_equal(dnp3_octet_string_write(&out, 255, "hi", 2), 0);
+    assert_memory_equal(octets, narrow, sizeof narrow);
+    out = dnp3_writer_of(octets, sizeof octets);
+    assert_int_equal(dnp3_octet_string_write(&out, 256, "hi", 2), 0);
+    assert_memory_equal(octets, wide, sizeof wide);
+    assert_int_equal(dnp3_octet_string_write(&out, 1, "", 0), DNP3_ERR_RANGE);
+    assert_int_equal(dnp3_octet_string_write(&out, 65536, "hi", 2), DNP3_ERR_RANGE);
+    assert_int_equal(dnp3_octet_string_write(&out, 1, octets, 256), DNP3_ERR_RANGE);
+    assert_int_equal(dnp3_octet_string_write(&out, 1, "too much", 8), DNP3_ERR_FULL);
+}
+
+static void test_addresses_and_prefixes_of_each_width(void **state)
+{
+    (void)state;
+    static const uint8_t expected[] = {102, 1,  3,   16,   17,   102,  1,    4,    0,    16,
+                                       1,   16, 102, 1,    5,    0,    0,    1,    0,    0,
+                                       0,   1,  0,   0x12, 0x34, 0x12, 0x78, 0x56, 0x34, 0x12};
+    uint8_t octets[64];
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    dnp3_header_write_addresses(&out, 102, 1, 16, 17);
+    dnp3_header_write_addresses(&out, 102, 1, 4096, 4097);
+    dnp3_header_write_addresses(&out, 102, 1, 65536, 65536);
+    dnp3_index_write(&out, 0, 5);
+    dnp3_index_write(&out, 1, 0x12);
+    dnp3_index_write(&out, 2, 0x1234);
+    dnp3_index_write(&out, 4, 0x12345678);
+    assert_int_equal(dnp3_writer_length(&out), sizeof expected);
+    assert_memory_equal(octets, expected, sizeof expected);
+    dnp3_index_write(&out, 1, 256);
+    assert_true(out.failed);
+}
+
+static void test_sized_objects_read_what_was_written(void **state)
+{
+    (void)state;
+    static uint8_t octets[70000];
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    size_t begun = dnp3_sized_begin(&out, 70, 8);
+    dnp3_writer_octets(&out, "a/b", 3);
+    dnp3_sized_end(&out, begun);
+    struct dnp3_reader in, object;
+    struct dnp3_object_header header;
+    struct dnp3_items items;
+    begin(&out, &in, &header, &items);
+    assert_true(dnp3_items_sized(&items, &in, &object));
+    assert_int_equal(dnp3_reader_left(&object), 3);
+    assert_memory_equal(object.at, "a/b", 3);
+    assert_false(dnp3_items_sized(&items, &in, &object));
+    assert_int_equal(items.error, 0);
+    begun = dnp3_sized_begin(&out, 70, 8);
+    dnp3_writer_reserve(&out, 65536);
+    dnp3_sized_end(&out, begun);
+    assert_true(out.failed);
+}
+
+static void test_names_of_groups_and_variations(void **state)
+{
+    (void)state;
+    assert_string_equal(dnp3_group_name(34), "analog input dead-band");
+    assert_string_equal(dnp3_variation_name(70, 5), "file transport");
+    assert_string_equal(dnp3_variation_name(120, 1), "authentication challenge");
+    assert_null(dnp3_variation_name(120, 16));
+    assert_null(dnp3_variation_name(30, 1));
+    assert_string_equal(dnp3_interval_unit_name(DNP3_INTERVAL_SEASONS), "seasons");
+    assert_null(dnp3_interval_unit_name(11));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,9 +549,17 @@ int main(void)
         cmocka_unit_test(test_octet_strings_read_what_they_write),
         cmocka_unit_test(test_analogs_saturate_and_say_so),
         cmocka_unit_test(test_counters_roll_over_at_their_width),
+        cmocka_unit_test(test_dead_bands_saturate),
         cmocka_unit_test(test_command_that_does_not_fit_is_refused),
         cmocka_unit_test(test_commands_read_what_they_write),
         cmocka_unit_test(test_indexes_of_requests),
+        cmocka_unit_test(test_pattern_reads_what_it_writes),
+        cmocka_unit_test(test_pattern_that_cannot_be_written),
+        cmocka_unit_test(test_intervals_that_cannot_be_written),
+        cmocka_unit_test(test_octet_string_as_a_write_has_it),
+        cmocka_unit_test(test_addresses_and_prefixes_of_each_width),
+        cmocka_unit_test(test_sized_objects_read_what_was_written),
+        cmocka_unit_test(test_names_of_groups_and_variations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
