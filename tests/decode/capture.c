@@ -41,7 +41,7 @@ static uint32_t load_u32(const struct capture *capture, const uint8_t *p)
 
 static uint16_t load_u16(const struct capture *capture, const uint8_t *p)
 {
-    return capture->big_endian ? (uint16_t)(p[0] << 8 | p[1]) : dnp3_load_u16(p);
+    return (uint16_t)(capture->big_endian ? p[0] << 8 | p[1] : dnp3_load_u16(p));
 }
 
 static size_t left(const struct capture *capture)

@@ -55,7 +55,7 @@ struct layers {
 static uint16_t take_u16(struct dnp3_reader *in)
 {
     const uint8_t *p = dnp3_reader_take(in, 2);
-    return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+    return (uint16_t)(p ? p[0] << 8 | p[1] : 0);
 }
 
 static uint32_t take_u32(struct dnp3_reader *in)
