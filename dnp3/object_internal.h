@@ -33,6 +33,10 @@ size_t dnp3_items_take(struct dnp3_items *items, struct dnp3_reader *in, size_t 
 /* Passes over all objects; `items->error` becomes `error` where that could be done. Returns 0. */
 size_t dnp3_items_pass_over(struct dnp3_items *items, struct dnp3_reader *in, int error);
 
+/* The object before was no good: passes over the rest, and reports MALFORMED unless that rest is
+ * worse. Returns false. */
+bool dnp3_items_malformed(struct dnp3_items *items, struct dnp3_reader *in);
+
 static inline double dnp3_load_f32(const uint8_t *at)
 {
     uint32_t bits = dnp3_load_u32(at);

@@ -79,6 +79,16 @@ size_t dnp3_items_pass_over(struct dnp3_items *items, struct dnp3_reader *in, in
     return 0;
 }
 
+bool dnp3_items_malformed(struct dnp3_items *items, struct dnp3_reader *in)
+{
+    struct dnp3_object_header rest = *items->header;
+    rest.count -= items->done;
+    items->done = items->header->count;
+    int skipped = dnp3_items_skip(&rest, in);
+    items->error = skipped ? skipped : DNP3_ERR_MALFORMED;
+    return false;
+}
+
 bool dnp3_items_delay(struct dnp3_items *items, struct dnp3_reader *in, uint32_t *delay_ms)
 {
     const struct dnp3_object_header *header = items->header;

@@ -2,6 +2,7 @@
 /* Objects that have readers of their own, on any octets as object headers. Invariants: what is
  * shown lies within what was read; each costs at least a bit; a reader ends where passing over
  * ends; what was read can be written. */
+#include "dnp3/attribute.h"
 #include "dnp3/objects.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -43,6 +44,28 @@ static size_t read_intervals(struct dnp3_items *items, struct dnp3_reader *in)
     return total;
 }
 
+static size_t read_attributes(struct dnp3_items *items, struct dnp3_reader *in)
+{
+    struct dnp3_attribute attribute;
+    struct dnp3_attribute_entry entry;
+    size_t total = 0;
+    for (; dnp3_items_attribute(items, in, &attribute); total++) {
+        uint8_t octets[520];
+        struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+        size_t entries = 0;
+        require(attribute.octets + attribute.length == in->at);
+        for (size_t place = 0; dnp3_attribute_entry(&attribute, &place, &entry);)
+            entries++;
+        require(entries <= attribute.length / 2U);
+        /* A float that is no number keeps its kind, not its bits. */
+        require(dnp3_attribute_write(&out, &attribute) == 0);
+        size_t size = dnp3_writer_length(&out);
+        require(attribute.type == DNP3_ATTRIBUTE_TYPE_FLOAT ||
+                memcmp(octets, in->at - size, size) == 0);
+    }
+    return total;
+}
+
 static size_t read_sized(struct dnp3_items *items, struct dnp3_reader *in)
 {
     struct dnp3_reader object;
@@ -57,6 +80,8 @@ static size_t read_objects(struct dnp3_items *items, struct dnp3_reader *in)
     const struct dnp3_object_header *header = items->header;
     if (header->sized)
         return read_sized(items, in);
+    if (header->group == 0)
+        return read_attributes(items, in);
     if (header->group == 50)
         return read_intervals(items, in);
     return header->variation == 2 ? read_patterns(items, in) : read_mask(items, in);
