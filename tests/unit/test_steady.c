@@ -10,9 +10,9 @@ enum { BINARIES = 40, ANALOGS = 100, STRINGS = 4, WARM_UP = 400, EVENTS = 8000, 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COUNTED true
 
-extern void *__libc_malloc(size_t size);                /* NOLINT(bugprone-reserved-identifier) */
-extern void *__libc_calloc(size_t count, size_t size);  /* NOLINT(bugprone-reserved-identifier) */
-extern void *__libc_realloc(void *memory, size_t size); /* NOLINT(bugprone-reserved-identifier) */
+extern void *__libc_malloc(size_t size);               /* NOLINT(bugprone-reserved-identifier) */
+extern void *__libc_calloc(size_t nmemb, size_t size); /* NOLINT(bugprone-reserved-identifier) */
+extern void *__libc_realloc(void *ptr, size_t size);   /* NOLINT(bugprone-reserved-identifier) */
 
 static _Thread_local uint64_t allocations;
 
@@ -22,16 +22,16 @@ void *malloc(size_t size)
     return __libc_malloc(size);
 }
 
-void *calloc(size_t count, size_t size)
+void *calloc(size_t nmemb, size_t size)
 {
     allocations++;
-    return __libc_calloc(count, size);
+    return __libc_calloc(nmemb, size);
 }
 
-void *realloc(void *memory, size_t size)
+void *realloc(void *ptr, size_t size)
 {
     allocations++;
-    return __libc_realloc(memory, size);
+    return __libc_realloc(ptr, size);
 }
 #else
 #define COUNTED false /* a sanitizer has its own; the gateway's front counts all the same */
