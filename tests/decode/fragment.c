@@ -259,6 +259,16 @@ static bool carries_objects(const struct walk *walk)
     }
 }
 
+/* The library's count ends at FFFFFFFF, one short of the longest range; then the stop is taken from
+ * the header's last four octets, where the reader stands. */
+static uint32_t stop_of(const struct walk *walk)
+{
+    const struct dnp3_object_header *header = &walk->header;
+    if (header->count == UINT32_MAX)
+        return dnp3_load_u32(walk->in.at - 4);
+    return header->start + header->count - 1;
+}
+
 static void print_header(const struct walk *walk)
 {
     const struct dnp3_object_header *header = &walk->header;
@@ -267,7 +277,7 @@ static void print_header(const struct walk *walk)
             ",\"index\":null,\"value\":null,\"flags\":null,\"time\":null,\"qualifier\":\"%02X\"",
             header->qualifier);
     if (header->ranged)
-        fprintf(walk->out, ",\"range\":[%u,%u]", header->start, header->start + header->count - 1);
+        fprintf(walk->out, ",\"range\":[%u,%u]", header->start, stop_of(walk));
     else
         fputs(",\"range\":null", walk->out);
     if (header->all)
