@@ -63,7 +63,9 @@ static void print_index(const struct walk *walk, uint32_t index)
 static void print_problem(const struct walk *walk, const char *what)
 {
     const struct dnp3_object_header *header = &walk->header;
-    const char *name = dnp3_group_name(header->group);
+    const char *name = dnp3_variation_name(header->group, header->variation);
+    if (!name)
+        name = dnp3_group_name(header->group);
     size_t unread = walk->in.failed ? dnp3_reader_left(&walk->in) : 0;
     print_function(walk);
     fprintf(walk->out, ",\"error\":\"%s g%uv%u q%02X\"", what, header->group, header->variation,
@@ -216,21 +218,67 @@ static void print_crob(const struct walk *walk, const struct dnp3_command *comma
             command->count, command->on_ms, command->off_ms);
 }
 
+static void print_command(const struct walk *walk, const struct dnp3_command *command)
+{
+    print_object(walk);
+    print_index(walk, command->index);
+    fputs(",\"value\":", walk->out);
+    if (command->type == DNP3_COMMAND_CROB)
+        print_crob(walk, command);
+    else
+        json_number(walk->out, command->value, command->type == DNP3_COMMAND_ANALOG_FLOAT);
+    fputs(",\"flags\":null,\"time\":null", walk->out);
+    print_status(walk, command->status);
+    fputs("}\n", walk->out);
+}
+
 static void print_commands(struct walk *walk, struct dnp3_items *items)
 {
     struct dnp3_command command;
-    while (dnp3_items_commands(items, &walk->in, &command, 1) > 0) {
-        print_object(walk);
-        print_index(walk, command.index);
-        fputs(",\"value\":", walk->out);
-        if (command.type == DNP3_COMMAND_CROB)
-            print_crob(walk, &command);
-        else
-            json_number(walk->out, command.value, command.type == DNP3_COMMAND_ANALOG_FLOAT);
-        fputs(",\"flags\":null,\"time\":null", walk->out);
-        print_status(walk, command.status);
-        fputs("}\n", walk->out);
+    while (dnp3_items_commands(items, &walk->in, &command, 1) > 0)
+        print_command(walk, &command);
+}
+
+/* A pattern's control block, or its mask: 1 for each point that it selects, 0 for the others. */
+static void print_pattern(struct walk *walk, struct dnp3_items *items)
+{
+    struct dnp3_command pattern;
+    uint32_t next = walk->header.start;
+    uint32_t index;
+    if (walk->header.variation == 2) {
+        while (dnp3_items_pattern(items, &walk->in, &pattern))
+            print_command(walk, &pattern);
+        return;
     }
+    while (dnp3_items_mask(items, &walk->in, &index)) {
+        while (next < index)
+            print_plain_value(walk, next++, 0);
+        print_plain_value(walk, next++, 1);
+    }
+    for (; !items->error && !walk->in.failed && next - walk->header.start < walk->header.count;
+         next++)
+        print_plain_value(walk, next, 0);
+}
+
+static void print_intervals(struct walk *walk, struct dnp3_items *items)
+{
+    struct dnp3_interval interval;
+    while (dnp3_items_interval(items, &walk->in, &interval)) {
+        const char *unit = dnp3_interval_unit_name(interval.unit);
+        print_object(walk);
+        print_index(walk, interval.index);
+        fprintf(walk->out, ",\"value\":%lld,\"flags\":null,\"time\":null,\"interval\":%u",
+                (long long)interval.time_ms, interval.count);
+        if (unit)
+            fprintf(walk->out, ",\"unit\":\"%s\"}\n", unit);
+        else
+            fprintf(walk->out, ",\"unit\":%u}\n", interval.unit);
+    }
+}
+
+static bool has_interval(const struct dnp3_object_header *header)
+{
+    return header->group == 50 && (header->variation == 2 || header->variation == 4);
 }
 
 /* Whether objects follow a header of this function (IEEE 1815-2012 4.4). */
@@ -314,6 +362,10 @@ static void print_objects(struct walk *walk)
         print_delays(walk, &items);
     } else if (row && row->kind == DNP3_KIND_CTO) {
         print_common_time(walk, &items);
+    } else if (row && row->kind == DNP3_KIND_PATTERN) {
+        print_pattern(walk, &items);
+    } else if (has_interval(&walk->header)) {
+        print_intervals(walk, &items);
     } else {
         print_points(walk, &items);
     }

@@ -87,18 +87,20 @@ VECTORS_DIFFER = [
     (r"g31v[1-6] |g33v[1-4] ", "Wireshark does not know these variations"),
     (r"g43v[13] ", "Wireshark expects the status behind the value; it stands before it"),
     (r"g13v[12] ", "Wireshark shows neither state nor status"),
-    (r"g80v1 internal indications, index 4", "Wireshark takes the bit at the index, not from the "
-                                             "first on"),
-    (r"pattern control", BY_NAME),
+    (r"g80v1 (internal|some) indications", "Wireshark takes the bit at the index, not from the "
+                                           "first on"),
+    (r"pattern mask cut off", "Wireshark shows bits that are not there"),
+    (r"a pattern under index prefixes", "not defined; Wireshark reads it"),
+    (r"g34 dead-bands", "Wireshark takes them as signed"),
     (r"an echo cut short|a common time cut short", "Wireshark shows the part that is there"),
     (r"packed double bits under an index", "Wireshark takes them as packed"),
     (r"a count of none", "Wireshark shows the header"),
-    (r"addresses 03, 04, 05", BY_NAME),
+    (r"addresses 03, 04, 05|g102", "Wireshark knows neither these qualifiers nor 102"),
     (r"variation 0 in a response", "Wireshark takes an octet an object"),
     (r"requests.txt: points by index", "Wireshark takes the indexes of a READ for headers"),
     (r"assign class|freeze at a time", NOT_DISSECTED),
     (r"strings.txt: g11[01]v", "Wireshark calls every length variation 0 and shows no value"),
-    (r"g50v4 |g52v1 ", "Wireshark does not know these variations"),
+    (r"g50v[24] time|g50v4|g52v1 ", "Wireshark does not know these variations"),
     (r"g4v3 relative to an unsynch|a later common time", "Wireshark does not know 51v2"),
 ]
 
