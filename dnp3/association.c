@@ -116,7 +116,8 @@ void dnp3_association_free(struct dnp3_association *a)
         return;
     struct dnp3_master *master = a->master;
     const struct dnp3_allocator *allocator = master->config.allocator;
-    a->online = false; /* no control is taken from here on */
+    a->online = false; /* no control or request is taken from here on */
+    dnp3_request_disconnected(a);
     dnp3_operate_disconnected(a);
     struct dnp3_association **link = &master->associations;
     while (*link != a)

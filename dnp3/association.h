@@ -236,7 +236,9 @@ enum dnp3_command_reason {
     DNP3_REASON_OFFLINE,
     DNP3_REASON_LINE_BUSY,      /* line_clear() said no for a second */
     DNP3_REASON_SELECT_EXPIRED, /* OPERATE could not leave within operate_within_ms */
-    DNP3_REASON_NO_ACK          /* no answer was asked for */
+    DNP3_REASON_NO_ACK,         /* no answer was asked for */
+    DNP3_REASON_WITHHELD,       /* a request would have read events while there is no place */
+    DNP3_REASON_INTERRUPTED     /* an answer of several fragments did not come to its end */
 };
 
 /* A control under way. The host owns it and everything it points to until `done` is called. Each

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The insides of master and association, shared by the files that move them: master.c (channel and
  * link), task.c (what is sent next), response.c (what comes), confirm.c (owed confirms),
- * operate.c (controls), time_sync.c (the clock). Not for hosts. */
+ * operate.c (controls), request.c (the host's requests), time_sync.c (the clock). Not for hosts. */
 #ifndef DNP3_ASSOCIATION_INTERNAL_H
 #define DNP3_ASSOCIATION_INTERNAL_H
 
 #include "dnp3/association.h"
 #include "dnp3/master.h"
+#include "dnp3/request.h"
+
+enum { DNP3_REQUEST_HEADER = 2 }; /* octets before a request's objects: control, function */
 
 /* Requests. The automatic ones come first, in the order of rule 10 and of priority: `wanted` and
  * `backoff` are indexed by them. */
@@ -21,6 +24,8 @@ enum request_kind {
     REQUEST_TIME_WRITE = AUTOMATIC_REQUESTS, /* the second half of time sync */
     REQUEST_POLL,
     REQUEST_LINK_STATUS,
+    REQUEST_USER_READ, /* the host's own requests */
+    REQUEST_USER,
     REQUEST_SELECT,
     REQUEST_OPERATE,
     REQUEST_DIRECT_OPERATE,
@@ -36,8 +41,6 @@ struct backoff {
 /* How long a control waits for the peer to acknowledge what was written before it, and how often
  * the host is asked: peers acknowledge within 40 to 200 ms where they have nothing to say. */
 enum { LINE_WAIT_MS = 1000, LINE_ASK_MS = 5 };
-
-#define DNP3_NO_DELAY UINT32_MAX
 
 enum owed_state { OWED_NONE, OWED_HELD, OWED_READY };
 
@@ -121,6 +124,10 @@ struct dnp3_association {
     uint64_t time_sync_due_ms;
     struct dnp3_command_request *commands; /* queue; the head is under way while `out` says so */
     uint16_t commands_queued;
+    uint16_t requests_queued;
+    uint8_t request_attempts; /* that the head of `requests` has failed: it waits */
+    uint64_t request_not_before_ms;
+    struct dnp3_request *requests; /* queue; the head is under way while `out` says so */
 };
 
 struct dnp3_master {
@@ -179,6 +186,22 @@ void dnp3_task_begin(struct dnp3_association *a, enum request_kind kind,
                      enum dnp3_function function, struct dnp3_writer *out);
 /* One failure more: the automatic request waits for its backoff. */
 void dnp3_task_postpone(struct dnp3_association *a, enum request_kind kind);
+
+uint64_t dnp3_task_backoff(const struct dnp3_association *a, uint8_t failures);
+
+/* request.c */
+/* Object headers of a request, with their values; INVALID where one cannot be written. */
+int dnp3_request_headers_write(struct dnp3_writer *out, const struct dnp3_request_header *headers,
+                               size_t count);
+int dnp3_request_objects_write(struct dnp3_writer *out, const struct dnp3_request *request);
+bool dnp3_request_next(struct dnp3_association *a, struct dnp3_writer *out);
+uint64_t dnp3_request_deadline(const struct dnp3_association *a);
+void dnp3_request_answered(struct dnp3_association *a, uint16_t iin);
+/* The request under way ended without a whole answer. */
+void dnp3_request_failed(struct dnp3_association *a, enum dnp3_command_reason reason);
+/* The outstation does not answer: nothing waits for it but a READ that is tried again. */
+void dnp3_request_silent(struct dnp3_association *a);
+void dnp3_request_disconnected(struct dnp3_association *a);
 
 /* time_sync.c */
 /* A new connection, or a restarted outstation: the configured method is tried again. */

@@ -3,10 +3,7 @@
  * (rules 13 to 16; IEEE 1815-2012 4.4.3, 4.4.4). What cannot be known is called unknown. */
 #include "dnp3/association_internal.h"
 
-enum {
-    REQUEST_HEADER = 2, /* octets before the objects: control, function */
-    STATUS_OCTET = 1    /* the last octet of a command object */
-};
+enum { STATUS_OCTET = 1 }; /* the last octet of a command object */
 
 static bool same_header(const struct dnp3_command *a, const struct dnp3_command *b)
 {
@@ -72,7 +69,7 @@ int dnp3_association_command(struct dnp3_association *a, struct dnp3_command_req
     if (a->commands_queued >= DNP3_COMMANDS_QUEUED_MAX)
         return DNP3_ERR_FULL;
     uint8_t trial[DNP3_COMMANDS_POINTS_MAX * 32];
-    size_t room = a->config->max_request - REQUEST_HEADER;
+    size_t room = a->config->max_request - DNP3_REQUEST_HEADER;
     struct dnp3_writer out = dnp3_writer_of(trial, room < sizeof trial ? room : sizeof trial);
     for (size_t i = 0; i < request->count; i++)
         if (request->commands[i].index > UINT16_MAX)

@@ -179,7 +179,8 @@ static bool is_control(enum request_kind kind)
 
 static bool is_read(enum request_kind kind)
 {
-    return kind == REQUEST_INTEGRITY || kind == REQUEST_EVENTS || kind == REQUEST_POLL;
+    return kind == REQUEST_INTEGRITY || kind == REQUEST_EVENTS || kind == REQUEST_POLL ||
+           kind == REQUEST_USER_READ;
 }
 
 static bool expected(const struct dnp3_association *a, const struct dnp3_app_header *header)

@@ -10,7 +10,7 @@ static const uint16_t refusal =
 static const uint8_t startup_mask =
     1u << REQUEST_DISABLE_UNSOLICITED | 1u << REQUEST_INTEGRITY | 1u << REQUEST_ENABLE_UNSOLICITED;
 
-static uint64_t backoff_ms(const struct dnp3_association *a, uint8_t failures)
+uint64_t dnp3_task_backoff(const struct dnp3_association *a, uint8_t failures)
 {
     uint64_t wait = a->config->retry_min_ms;
     for (; failures > 1 && wait < a->config->retry_max_ms; failures--)
@@ -142,7 +142,7 @@ void dnp3_task_postpone(struct dnp3_association *a, enum request_kind kind)
     struct backoff *backoff = &a->backoff[kind];
     if (backoff->failures < UINT8_MAX)
         backoff->failures++;
-    backoff->not_before_ms = association_now(a) + backoff_ms(a, backoff->failures);
+    backoff->not_before_ms = association_now(a) + dnp3_task_backoff(a, backoff->failures);
 }
 
 static bool request_automatic(struct dnp3_association *a, enum request_kind kind,
@@ -271,6 +271,8 @@ bool dnp3_task_next(struct dnp3_association *a, struct dnp3_writer *out)
         return false; /* rule 5 */
     if (a->link_check)
         return ask_link_status(a);
+    if (dnp3_request_next(a, out))
+        return true;
     for (enum request_kind kind = 0; kind < AUTOMATIC_REQUESTS; kind++)
         if (a->wanted & request_bit(kind) && now >= a->backoff[kind].not_before_ms &&
             request_automatic(a, kind, out))
@@ -290,6 +292,8 @@ uint64_t dnp3_task_deadline(const struct dnp3_association *a)
     if (a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE)
         return DNP3_NEVER; /* the confirm's own deadline rules */
     uint64_t next = keep_alive_due(a);
+    if (dnp3_request_deadline(a) < next)
+        next = dnp3_request_deadline(a);
     for (enum request_kind kind = 0; kind < AUTOMATIC_REQUESTS; kind++) {
         bool waits =
             a->withholding && (kind == REQUEST_EVENTS || kind == REQUEST_ENABLE_UNSOLICITED);
@@ -340,9 +344,18 @@ static void automatic_answered(struct dnp3_association *a, enum request_kind kin
     }
 }
 
+static bool is_user(enum request_kind kind)
+{
+    return kind == REQUEST_USER_READ || kind == REQUEST_USER;
+}
+
 void dnp3_task_answered(struct dnp3_association *a, uint16_t iin)
 {
     enum request_kind kind = a->out.kind;
+    if (is_user(kind)) {
+        dnp3_request_answered(a, iin);
+        return;
+    }
     if (iin & DNP3_IIN_ALREADY_EXECUTING) { /* rule 11: later */
         dnp3_task_failed(a);
         return;
@@ -362,6 +375,10 @@ void dnp3_task_answered(struct dnp3_association *a, uint16_t iin)
 void dnp3_task_abandon(struct dnp3_association *a)
 {
     enum request_kind kind = a->out.kind;
+    if (kind == REQUEST_USER) { /* it may have acted: it is not sent again */
+        dnp3_request_failed(a, DNP3_REASON_INTERRUPTED);
+        return;
+    }
     a->out.kind = REQUEST_NONE;
     if (kind == REQUEST_EVENTS) {
         a->scan |= a->out.scan;
@@ -376,6 +393,10 @@ void dnp3_task_abandon(struct dnp3_association *a)
 void dnp3_task_failed(struct dnp3_association *a)
 {
     enum request_kind kind = a->out.kind;
+    if (kind == REQUEST_USER_READ) {
+        dnp3_request_failed(a, DNP3_REASON_INTERRUPTED);
+        return;
+    }
     dnp3_task_abandon(a);
     if (kind == REQUEST_TIME_WRITE)
         kind = REQUEST_TIME;
@@ -386,7 +407,7 @@ void dnp3_task_failed(struct dnp3_association *a)
         uint64_t period = a->config->polls[a->out.poll].period_ms;
         if (state->failures < UINT8_MAX)
             state->failures++;
-        uint64_t wait = backoff_ms(a, state->failures);
+        uint64_t wait = dnp3_task_backoff(a, state->failures);
         state->due_ms = association_now(a) + (wait < period ? wait : period);
     }
 }
@@ -394,6 +415,7 @@ void dnp3_task_failed(struct dnp3_association *a)
 static void silent(struct dnp3_association *a)
 {
     a->online = false;
+    dnp3_request_silent(a);
     dnp3_operate_disconnected(a); /* never queued for an outstation that is not online */
 }
 
@@ -410,8 +432,9 @@ static void link_timed_out(struct dnp3_association *a)
         if (a->backoff[kind].failures > failures)
             failures = a->backoff[kind].failures;
     for (enum request_kind kind = 0; kind < AUTOMATIC_REQUESTS; kind++)
-        a->backoff[kind] = (struct backoff){
-            .failures = failures, .not_before_ms = association_now(a) + backoff_ms(a, failures)};
+        a->backoff[kind] =
+            (struct backoff){.failures = failures,
+                             .not_before_ms = association_now(a) + dnp3_task_backoff(a, failures)};
     a->started = false;
     association_event(a, DNP3_ASSOCIATION_LINK_DEAD, 0);
 }
@@ -427,6 +450,8 @@ static void timed_out(struct dnp3_association *a)
     a->counters.timeouts++;
     if (kind == REQUEST_SELECT || kind == REQUEST_OPERATE || kind == REQUEST_DIRECT_OPERATE)
         dnp3_operate_timed_out(a);
+    else if (is_user(kind))
+        dnp3_request_failed(a, DNP3_REASON_NO_ANSWER);
     else
         dnp3_task_failed(a);
     a->link_check = true; /* is it the application or the line? */
@@ -473,6 +498,8 @@ void dnp3_task_alive(struct dnp3_association *a)
 
 void dnp3_task_disconnected(struct dnp3_association *a)
 {
+    a->online = false; /* no request is taken from here on */
+    dnp3_request_disconnected(a);
     silent(a);
     a->out.kind = REQUEST_NONE;
     a->follow_up = REQUEST_NONE;

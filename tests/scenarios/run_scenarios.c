@@ -525,6 +525,7 @@ static const struct {
              {"demand", demand, false, false},
              {"withhold", withhold, false, false},
              {"command", command, false, false},
+             {"request", script_request, false, false},
              {">", heard, true, false},
              {">link", heard_link, true, false},
              {"expect", expect_line, true, false},

@@ -28,6 +28,11 @@ size_t script_hex(struct run *run, const char *text, uint8_t *octets);
 /* "@11" at the start of what follows chooses an outstation; without it the first is meant. */
 struct side *script_side_of(struct run *run, char **text);
 
+/* request FUNCTION [attempts N] [expires MS] [at MS] [every MS] HEADER.. [=
+ * ok|offline|full|invalid]
+ */
+void script_request(struct run *run, char *text);
+
 /* Fails where something happened that the script did not ask for. */
 void script_nothing_left(struct run *run);
 void script_forget_records(struct run *run);

@@ -189,13 +189,15 @@ static const struct dnp3_association_callbacks callbacks = {.points = on_points,
                                                             .wall_clock = on_wall_clock,
                                                             .line_clear = on_line_clear};
 
+static const char *const outcomes[] = {"done", "refused", "failed", "unknown"};
+static const char *const reasons[] = {
+    "ok",         "status",  "indication", "echo_mismatch",  "no_answer", "connection_lost",
+    "expired",    "offline", "line_busy",  "select_expired", "no_ack",    "withheld",
+    "interrupted"};
+
 static void on_done(struct dnp3_command_request *request)
 {
-    static const char *const outcomes[] = {"done", "refused", "failed", "unknown"};
     static const char *const stages[] = {"queued", "select", "operate"};
-    static const char *const reasons[] = {
-        "ok",      "status",  "indication", "echo_mismatch",  "no_answer", "connection_lost",
-        "expired", "offline", "line_busy",  "select_expired", "no_ack"};
     struct request_slot *slot = request->user;
     char text[256];
     size_t length = (size_t)snprintf(text, sizeof text, "%s %s %s", outcomes[request->outcome],
@@ -220,6 +222,37 @@ struct request_slot *world_request(struct world *world, struct side *side)
         slot->request.done = on_done;
         slot->request.user = slot;
         return slot;
+    }
+    return NULL;
+}
+
+static void on_answer(struct dnp3_request *request)
+{
+    struct ask *ask = request->user;
+    char delay[32] = "";
+    if (request->delay_ms != DNP3_NO_DELAY)
+        snprintf(delay, sizeof delay, " delay %u", request->delay_ms);
+    /* Indications as they stand on the wire. */
+    world_record(ask->side->world, RECORD_ANSWER, ask->side->address, "%s %s %02X%02X%s",
+                 outcomes[request->outcome], reasons[request->reason], request->iin & 0xFF,
+                 request->iin >> 8, delay);
+    if (!ask->busy)
+        broken(ask->side, "a request has one result");
+    ask->busy = false;
+}
+
+struct ask *world_ask(struct world *world, struct side *side)
+{
+    for (size_t i = 0; i < ASKS_MAX; i++) {
+        struct ask *ask = &world->asks[i];
+        if (ask->busy)
+            continue;
+        memset(ask, 0, sizeof *ask);
+        ask->side = side;
+        ask->busy = true;
+        ask->request.done = on_answer;
+        ask->request.user = ask;
+        return ask;
     }
     return NULL;
 }
@@ -295,6 +328,9 @@ void world_free(struct world *world)
     for (size_t i = 0; i < COMMANDS_MAX; i++)
         if (world->requests[i].busy)
             world_record(world, RECORD_BROKEN, 0, "a control has no result");
+    for (size_t i = 0; i < ASKS_MAX; i++)
+        if (world->asks[i].busy)
+            world_record(world, RECORD_BROKEN, 0, "a request has no result");
 }
 
 /* The line. */
@@ -313,7 +349,9 @@ static void check_request(struct side *side, uint8_t function)
 {
     if (side->asked && side->world->now < side->asked_ms + side->config.response_timeout_ms)
         broken(side, "a second request is outstanding");
-    side->asked = function != DNP3_FUNCTION_DIRECT_OPERATE_NR;
+    side->asked =
+        function != DNP3_FUNCTION_DIRECT_OPERATE_NR && function != DNP3_FUNCTION_IMMED_FREEZE_NR &&
+        function != DNP3_FUNCTION_FREEZE_CLEAR_NR && function != DNP3_FUNCTION_FREEZE_AT_TIME_NR;
     side->asked_ms = side->world->now;
 }
 

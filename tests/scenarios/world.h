@@ -6,8 +6,10 @@
 #define TESTS_SCENARIOS_WORLD_H
 
 #include "dnp3/master.h"
+#include "dnp3/request.h"
 
 enum { SIDES_MAX = 4, POLLS_MAX = 8, TOKENS_MAX = 4096, COMMANDS_MAX = 64 };
+enum { ASKS_MAX = 32, ASK_HEADERS_MAX = 700, ASK_POINTS_MAX = 300 };
 
 /* What kinds of things a script expects; order matters within a kind only. */
 #define RECORD_MAP(X)                                                                              \
@@ -18,6 +20,7 @@ enum { SIDES_MAX = 4, POLLS_MAX = 8, TOKENS_MAX = 4096, COMMANDS_MAX = 64 };
     X(PROBLEM, "problem")                                                                          \
     X(VOIDED, "voided")                                                                            \
     X(RESULT, "result")                                                                            \
+    X(ANSWER, "answer")                                                                            \
     X(STRANGER, "stranger")                                                                        \
     X(BROKEN, "broken rule") /* an invariant that does not hold: never expected */
 
@@ -68,6 +71,17 @@ struct request_slot {
     bool busy;
 };
 
+/* A request of the host's other than a control. */
+struct ask {
+    struct dnp3_request request;
+    struct dnp3_request_header headers[ASK_HEADERS_MAX];
+    size_t header_count;
+    struct dnp3_point points[ASK_POINTS_MAX];
+    size_t point_count;
+    struct side *side;
+    bool busy;
+};
+
 struct world {
     uint64_t now;
     int64_t wall_ms; /* at now = 0; negative: not to be trusted */
@@ -84,6 +98,7 @@ struct world {
     struct side sides[SIDES_MAX];
     size_t side_count;
     struct request_slot requests[COMMANDS_MAX];
+    struct ask asks[ASKS_MAX];
     struct record *records;
     struct record **tail;
     size_t created; /* allocations when everything was created */
@@ -108,6 +123,8 @@ void world_advance(struct world *world, uint64_t until);
 void world_say(struct side *side, const uint8_t *fragment, size_t length);
 
 struct request_slot *world_request(struct world *world, struct side *side);
+
+struct ask *world_ask(struct world *world, struct side *side);
 
 void world_record(struct world *world, enum record_kind kind, unsigned address, const char *format,
                   ...) __attribute__((format(printf, 4, 5)));
