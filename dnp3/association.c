@@ -67,7 +67,9 @@ static bool valid(const struct dnp3_association_config *config)
     for (size_t i = 0; i < config->poll_count; i++)
         if (!config->polls[i].period_ms)
             return false;
-    return true;
+    uint8_t trial[DNP3_FRAGMENT_MAX];
+    struct dnp3_writer out = dnp3_writer_of(trial, config->max_request - DNP3_REQUEST_HEADER);
+    return !dnp3_request_headers_write(&out, config->assign_class, config->assign_class_count);
 }
 
 int dnp3_association_create(struct dnp3_master *master, uint16_t address,

@@ -51,6 +51,20 @@ enum dnp3_time_sync {
     DNP3_TIME_SYNC_DIRECT
 };
 
+/* One object header of a request: all indexes, those from `start` to `stop`, the first `count`, or
+ * values to write. */
+struct dnp3_request_header {
+    uint8_t group;
+    uint8_t variation;
+    bool ranged;
+    uint32_t start;
+    uint32_t stop;
+    /* Objects of WRITE, of a static variation: without a range each with its index, times (group
+     * 50) without one. NULL: the header alone. */
+    const struct dnp3_point *points;
+    uint32_t count; /* of points; without them: at most so many objects, 0 = no limit */
+};
+
 /* Shared by any number of associations; must outlive them. Times in milliseconds. */
 struct dnp3_association_config {
     uint16_t master_address;
@@ -72,6 +86,10 @@ struct dnp3_association_config {
     bool events_on_iin; /* class bits in the IIN start an event scan */
     const struct dnp3_poll *polls;
     size_t poll_count;
+    /* Sent as ASSIGN_CLASS at startup and after a restart of the outstation: 60v1..4, each before
+     * what is to be in that class. */
+    const struct dnp3_request_header *assign_class;
+    size_t assign_class_count;
 };
 
 /* 5 s response, 1 s link, 60 s keep-alive, 5 s confirm, retry 5..60 s, 2 s SELECT to OPERATE,

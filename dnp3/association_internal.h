@@ -16,6 +16,7 @@ enum { DNP3_REQUEST_HEADER = 2 }; /* octets before a request's objects: control,
 enum request_kind {
     REQUEST_DISABLE_UNSOLICITED,
     REQUEST_CLEAR_RESTART,
+    REQUEST_ASSIGN_CLASS,
     REQUEST_INTEGRITY,
     REQUEST_TIME, /* RECORD_CURRENT_TIME or DELAY_MEASURE, or the direct write at once */
     REQUEST_ENABLE_UNSOLICITED,

@@ -9,20 +9,6 @@
 
 #define DNP3_NO_DELAY UINT32_MAX
 
-/* One object header of a request: all indexes, those from `start` to `stop`, the first `count`, or
- * values to write. Also used for the classes of ASSIGN_CLASS: 60v1..4, then what is in it. */
-struct dnp3_request_header {
-    uint8_t group;
-    uint8_t variation;
-    bool ranged;
-    uint32_t start;
-    uint32_t stop;
-    /* Objects of WRITE, of a static variation: without a range each with its index, times (group
-     * 50) without one. NULL: the header alone. */
-    const struct dnp3_point *points;
-    uint32_t count; /* of points; without them: at most so many objects, 0 = no limit */
-};
-
 /* A request under way. The host owns it and everything it points to until `done` is called. */
 struct dnp3_request {
     /* READ, WRITE, the freezes (7..12), restarts (13, 14), ENABLE_, DISABLE_UNSOLICITED,

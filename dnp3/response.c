@@ -127,6 +127,8 @@ static void restarted(struct dnp3_association *a)
     a->counters.restarts++;
     a->refused = 0;
     dnp3_time_start(a);
+    if (a->config->assign_class_count)
+        dnp3_task_want(a, REQUEST_ASSIGN_CLASS);
     if (a->config->integrity)
         dnp3_task_want(a, REQUEST_INTEGRITY);
     if (a->config->manage_unsolicited && a->config->unsolicited)

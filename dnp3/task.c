@@ -7,8 +7,8 @@
 static const uint16_t refusal =
     DNP3_IIN_NO_FUNC_CODE_SUPPORT | DNP3_IIN_OBJECT_UNKNOWN | DNP3_IIN_PARAMETER_ERROR;
 
-static const uint8_t startup_mask =
-    1u << REQUEST_DISABLE_UNSOLICITED | 1u << REQUEST_INTEGRITY | 1u << REQUEST_ENABLE_UNSOLICITED;
+static const uint8_t startup_mask = 1u << REQUEST_DISABLE_UNSOLICITED | 1u << REQUEST_ASSIGN_CLASS |
+                                    1u << REQUEST_INTEGRITY | 1u << REQUEST_ENABLE_UNSOLICITED;
 
 uint64_t dnp3_task_backoff(const struct dnp3_association *a, uint8_t failures)
 {
@@ -65,6 +65,8 @@ static uint8_t startup_steps(const struct dnp3_association_config *config)
     uint8_t steps = 0;
     if (config->manage_unsolicited)
         steps |= request_bit(REQUEST_DISABLE_UNSOLICITED);
+    if (config->assign_class_count)
+        steps |= request_bit(REQUEST_ASSIGN_CLASS);
     if (config->integrity)
         steps |= request_bit(REQUEST_INTEGRITY);
     if (config->manage_unsolicited && config->unsolicited)
@@ -162,6 +164,10 @@ static bool request_automatic(struct dnp3_association *a, enum request_kind kind
         dnp3_task_begin(a, kind, DNP3_FUNCTION_WRITE, out);
         dnp3_header_write_range(out, 80, 1, 7, 7);
         dnp3_writer_u8(out, 0);
+        return true;
+    case REQUEST_ASSIGN_CLASS:
+        dnp3_task_begin(a, kind, DNP3_FUNCTION_ASSIGN_CLASS, out);
+        dnp3_request_headers_write(out, config->assign_class, config->assign_class_count);
         return true;
     case REQUEST_INTEGRITY:
         classes =

@@ -94,6 +94,16 @@ static const char *read_request(struct run *run, struct ask *ask, char *text)
     return wanted;
 }
 
+void script_assign_class(struct run *run, char *text)
+{
+    struct side *side = script_side_of(run, &text);
+    while (*text && !run->failed) {
+        const char *word = script_word(&text);
+        if (!read_header(&side->assign_class, word))
+            script_fail(run, "no such header", word);
+    }
+}
+
 void script_request(struct run *run, char *text)
 {
     struct side *side = script_side_of(run, &text);

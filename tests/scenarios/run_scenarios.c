@@ -506,6 +506,7 @@ static const struct {
              {"buffers", buffers, false, true},
              {"set", set, false, true},
              {"poll", poll, false, true},
+             {"assign_class", script_assign_class, false, true},
              {"wall", wall, false, true},
              {"line", line_state, false, true},
              {"verdict", say_verdict, false, true},

@@ -32,6 +32,8 @@ struct side *script_side_of(struct run *run, char **text);
  * ok|offline|full|invalid]
  */
 void script_request(struct run *run, char *text);
+/* assign_class HEADER.., before connect */
+void script_assign_class(struct run *run, char *text);
 
 /* Fails where something happened that the script did not ask for. */
 void script_nothing_left(struct run *run);

@@ -302,6 +302,8 @@ void world_create(struct world *world)
     for (size_t i = 0; i < world->side_count; i++) {
         struct side *side = &world->sides[i];
         side->config.polls = side->polls;
+        side->config.assign_class = side->assign_class.headers;
+        side->config.assign_class_count = side->assign_class.header_count;
         dnp3_transport_init(&side->up, DNP3_FRAGMENT_MAX);
         dnp3_transport_init(&side->down, DNP3_FRAGMENT_MAX);
         if (dnp3_association_create(world->master, (uint16_t)side->address, &side->config,

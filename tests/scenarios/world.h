@@ -46,12 +46,26 @@ struct guard {
 
 struct world;
 
+struct side;
+
+/* A request of the host's other than a control. */
+struct ask {
+    struct dnp3_request request;
+    struct dnp3_request_header headers[ASK_HEADERS_MAX];
+    size_t header_count;
+    struct dnp3_point points[ASK_POINTS_MAX];
+    size_t point_count;
+    struct side *side;
+    bool busy;
+};
+
 /* One outstation and the host's view of it. */
 struct side {
     struct world *world;
     unsigned address;
     struct dnp3_association_config config;
     struct dnp3_poll polls[POLLS_MAX];
+    struct ask assign_class; /* headers only, for the startup step */
     struct dnp3_association *association;
     struct dnp3_transport up;   /* segments what the outstation says */
     struct dnp3_transport down; /* reassembles what the master says */
@@ -67,17 +81,6 @@ struct side {
 struct request_slot {
     struct dnp3_command_request request;
     struct dnp3_command commands[DNP3_COMMANDS_POINTS_MAX + 1];
-    struct side *side;
-    bool busy;
-};
-
-/* A request of the host's other than a control. */
-struct ask {
-    struct dnp3_request request;
-    struct dnp3_request_header headers[ASK_HEADERS_MAX];
-    size_t header_count;
-    struct dnp3_point points[ASK_POINTS_MAX];
-    size_t point_count;
     struct side *side;
     bool busy;
 };
