@@ -125,6 +125,8 @@ void dnp3_association_free(struct dnp3_association *a)
     while (*link != a)
         link = &(*link)->next;
     *link = a->next;
+    if (!master->associations)
+        dnp3_broadcast_disconnected(master);
     master->turn = master->associations;
     master->count--;
     dnp3_transport_reset(&a->transport, master->config.pool);

@@ -133,6 +133,8 @@ enum dnp3_verdict {
     X(CONFIRM_LATE, "a repeat came before our confirm, or the hold expired")                       \
     X(UNPROTECTED, "events came without CON: they cannot be protected")                            \
     X(TIME_WRITTEN, "the outstation's clock was set")                                              \
+    X(BROADCAST_HEARD, "IIN1.0: a broadcast came there")                                           \
+    X(BROADCAST_MISSED, "an answer after our broadcast without IIN1.0")                            \
     X(TIME_ABANDONED, "the way there and back took too long to set a clock; detail: ms")
 
 enum dnp3_association_event {

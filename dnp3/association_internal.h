@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The insides of master and association, shared by the files that move them: master.c (channel and
  * link), task.c (what is sent next), response.c (what comes), confirm.c (owed confirms),
- * operate.c (controls), request.c (the host's requests), time_sync.c (the clock). Not for hosts. */
+ * operate.c (controls), request.c and broadcast.c (the host's
+ * requests), time_sync.c (the clock). Not for hosts. */
 #ifndef DNP3_ASSOCIATION_INTERNAL_H
 #define DNP3_ASSOCIATION_INTERNAL_H
 
 #include "dnp3/association.h"
+#include "dnp3/broadcast.h"
 #include "dnp3/master.h"
 #include "dnp3/request.h"
 
@@ -102,7 +104,8 @@ struct dnp3_association {
     bool link_fcb;      /* the FCB expected next */
     bool link_full;     /* its DFC bit: it takes no data until it says otherwise */
     bool online;
-    bool started; /* STARTUP_DONE was said on this connection */
+    bool broadcast_awaited; /* one left: does the next answer tell of it? */
+    bool started;           /* STARTUP_DONE was said on this connection */
     bool withholding;
     bool link_check;             /* ask link status: the application was silent */
     bool resume_enable;          /* ENABLE after the event scan of a reopening */
@@ -138,6 +141,8 @@ struct dnp3_master {
     size_t count;
     uint64_t now_ms;
     bool connected;
+    struct dnp3_broadcast *broadcasts; /* queue */
+    uint64_t broadcast_wait_until_ms;  /* a control waits for a clear line until then; 0 = none */
     struct dnp3_link_parser parser;
 };
 
@@ -234,7 +239,18 @@ bool dnp3_confirm_next(struct dnp3_association *a, struct dnp3_writer *out);
 uint64_t dnp3_confirm_deadline(const struct dnp3_association *a);
 void dnp3_confirm_tick(struct dnp3_association *a);
 
+/* broadcast.c */
+/* A broadcast onto the wire, if the channel is quiet. */
+bool dnp3_broadcast_next(struct dnp3_master *master, struct dnp3_writer *wire);
+uint64_t dnp3_broadcast_deadline(const struct dnp3_master *master);
+void dnp3_broadcast_disconnected(struct dnp3_master *master);
+/* Indications came, before they are kept: is IIN1.0 among them? */
+void dnp3_broadcast_answered(struct dnp3_association *a, uint16_t iin, bool solicited);
+
 /* operate.c */
+/* The objects of a control: one header a run of points of one variation and prefix size. */
+int dnp3_operate_objects_write(struct dnp3_writer *out, const struct dnp3_command *commands,
+                               size_t count);
 bool dnp3_operate_next(struct dnp3_association *a, struct dnp3_writer *out);
 bool dnp3_operate_follow_up(struct dnp3_association *a, struct dnp3_writer *out);
 /* The echo of the control under way. */

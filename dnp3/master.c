@@ -21,6 +21,7 @@ void dnp3_master_free(struct dnp3_master *master)
 {
     if (!master)
         return;
+    dnp3_broadcast_disconnected(master);
     while (master->associations)
         dnp3_association_free(master->associations);
     const struct dnp3_allocator *allocator = master->config.allocator;
@@ -45,6 +46,7 @@ void dnp3_master_disconnected(struct dnp3_master *master, uint64_t now_ms)
 {
     master->now_ms = now_ms;
     master->connected = false;
+    dnp3_broadcast_disconnected(master);
     for (struct dnp3_association *a = master->associations; a; a = a->next) {
         dnp3_transport_reset(&a->transport, master->config.pool);
         dnp3_task_disconnected(a);
@@ -201,6 +203,10 @@ size_t dnp3_master_take(struct dnp3_master *master, const uint8_t **octets, uint
     if (!master->connected)
         return 0;
     struct dnp3_writer wire = dnp3_writer_of(dnp3_pool_wire(master->config.pool), DNP3_WIRE_MAX);
+    if (dnp3_broadcast_next(master, &wire)) {
+        *octets = wire.start;
+        return dnp3_writer_length(&wire);
+    }
     for (size_t i = 0; i < master->count; i++) {
         struct dnp3_association *a = master->turn ? master->turn : master->associations;
         master->turn = a->next;
@@ -217,9 +223,9 @@ size_t dnp3_master_take(struct dnp3_master *master, const uint8_t **octets, uint
 
 uint64_t dnp3_master_deadline(const struct dnp3_master *master)
 {
-    uint64_t next = DNP3_NEVER;
     if (!master->connected)
-        return next;
+        return DNP3_NEVER;
+    uint64_t next = dnp3_broadcast_deadline(master);
     for (const struct dnp3_association *a = master->associations; a; a = a->next) {
         uint64_t task = dnp3_task_deadline(a);
         uint64_t confirm = dnp3_confirm_deadline(a);

@@ -23,6 +23,7 @@ struct dnp3_master_config {
     /* Makes the phases of polls differ from those of other masters; 0 = chosen by itself, and
      * then differently in each run. */
     uint32_t spread;
+    bool broadcast; /* broadcasts are allowed (broadcast.h) */
     /* A frame came that no association expects: its source and destination. May be NULL. */
     void (*stranger)(void *user, uint16_t source, uint16_t destination);
     void *user;

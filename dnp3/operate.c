@@ -10,13 +10,13 @@ static bool same_header(const struct dnp3_command *a, const struct dnp3_command 
     return a->type == b->type && (a->index > UINT8_MAX) == (b->index > UINT8_MAX);
 }
 
-/* The objects of a request: one header a run of points of one variation and prefix size. */
-static int write_objects(struct dnp3_writer *out, const struct dnp3_command_request *request)
+int dnp3_operate_objects_write(struct dnp3_writer *out, const struct dnp3_command *commands,
+                               size_t count)
 {
-    for (size_t i = 0; i < request->count;) {
-        const struct dnp3_command *first = &request->commands[i];
+    for (size_t i = 0; i < count;) {
+        const struct dnp3_command *first = &commands[i];
         size_t run = 1;
-        while (i + run < request->count && same_header(first, &request->commands[i + run]))
+        while (i + run < count && same_header(first, &commands[i + run]))
             run++;
         const struct dnp3_object_row *row = dnp3_command_row(first->type);
         bool wide = first->index > UINT8_MAX;
@@ -24,7 +24,7 @@ static int write_objects(struct dnp3_writer *out, const struct dnp3_command_requ
             out, row->group, row->variation,
             wide ? DNP3_QUALIFIER_PREFIX16_COUNT16 : DNP3_QUALIFIER_PREFIX8_COUNT8, (uint32_t)run);
         for (; run > 0; run--, i++) {
-            struct dnp3_command command = request->commands[i];
+            struct dnp3_command command = commands[i];
             command.status = DNP3_STATUS_SUCCESS; /* requests carry status 0 */
             if (wide)
                 dnp3_writer_u16(out, (uint16_t)command.index);
@@ -36,6 +36,11 @@ static int write_objects(struct dnp3_writer *out, const struct dnp3_command_requ
         }
     }
     return out->failed ? DNP3_ERR_FULL : 0;
+}
+
+static int write_objects(struct dnp3_writer *out, const struct dnp3_command_request *request)
+{
+    return dnp3_operate_objects_write(out, request->commands, request->count);
 }
 
 static void finish(struct dnp3_association *a, enum dnp3_command_outcome outcome,

@@ -223,6 +223,7 @@ static void solicited(struct dnp3_association *a, const struct dnp3_app_header *
     if (header->iin & ~a->iin & DNP3_IIN_DEVICE_RESTART)
         dnp3_confirm_forget_unsolicited(a);
     dnp3_task_alive(a);
+    dnp3_broadcast_answered(a, header->iin, true);
 
     struct dnp3_fragment fragment = {.iin = header->iin,
                                      .function = header->function,
@@ -281,6 +282,7 @@ static void unsolicited(struct dnp3_association *a, const struct dnp3_app_header
     if (header->iin & ~a->iin & DNP3_IIN_DEVICE_RESTART)
         dnp3_confirm_restarted(a);
     dnp3_task_alive(a);
+    dnp3_broadcast_answered(a, header->iin, false);
     uint8_t sequence = dnp3_app_sequence(header);
     bool con = header->control & DNP3_APP_CON;
     uint64_t content = hash(in);

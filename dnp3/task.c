@@ -83,6 +83,7 @@ void dnp3_task_start(struct dnp3_association *a)
     a->scan = 0;
     dnp3_time_start(a);
     a->started = false;
+    a->broadcast_awaited = false;
     a->resume_enable = false;
     a->wanted = startup_steps(config);
     memset(a->backoff, 0, sizeof a->backoff);
@@ -274,7 +275,9 @@ bool dnp3_task_next(struct dnp3_association *a, struct dnp3_writer *out)
     if (a->commands) /* it waits for a clear line (rule 15) */
         return false;
     if (a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE)
-        return false; /* rule 5 */
+        return false;          /* rule 5 */
+    if (a->master->broadcasts) /* it waits for all to be quiet */
+        return false;
     if (a->link_check)
         return ask_link_status(a);
     if (dnp3_request_next(a, out))
@@ -297,6 +300,8 @@ uint64_t dnp3_task_deadline(const struct dnp3_association *a)
         return a->link_full_ask_ms;
     if (a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE)
         return DNP3_NEVER; /* the confirm's own deadline rules */
+    if (a->master->broadcasts)
+        return DNP3_NEVER; /* and another association's */
     uint64_t next = keep_alive_due(a);
     if (dnp3_request_deadline(a) < next)
         next = dnp3_request_deadline(a);

@@ -183,6 +183,8 @@ void session_on_event(void *user, enum dnp3_association_event event, unsigned de
         gw_log(GW_LOG_WARNING, name, "its clock is not set: %u ms there and back are too long",
                detail);
         break;
+    case DNP3_ASSOCIATION_BROADCAST_HEARD:
+    case DNP3_ASSOCIATION_BROADCAST_MISSED:
     case DNP3_ASSOCIATION_CONFIRM_LATE:
     case DNP3_ASSOCIATION_UNPROTECTED:
         gw_log(GW_LOG_DEBUG, name, "%s", dnp3_association_event_text(event));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The script's words for the host's requests: a function, then headers. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dnp3/error.h"
@@ -92,6 +93,51 @@ static const char *read_request(struct run *run, struct ask *ask, char *text)
     request->headers = ask->headers;
     request->count = ask->header_count;
     return wanted;
+}
+
+static const char *read_broadcast(struct run *run, struct ask *ask, char *text)
+{
+    const char *wanted = "ok";
+    struct dnp3_broadcast *broadcast = &ask->broadcast;
+    broadcast->source = ask->side->config.master_address;
+    broadcast->destination = (uint16_t)strtoul(script_word(&text), NULL, 16);
+    broadcast->function = function_of(run, script_word(&text));
+    while (*text && !run->failed) {
+        const char *word = script_word(&text);
+        if (script_is(word, "expires"))
+            broadcast->expires_ms =
+                run->world.now + (uint64_t)script_number(run, script_word(&text));
+        else if (script_is(word, "latch_on")) {
+            ask->command = (struct dnp3_command){
+                .index = (uint32_t)script_number(run, script_word(&text)),
+                .code = dnp3_crob_code(DNP3_OPERATION_LATCH_ON, DNP3_TRIP_CLOSE_NONE),
+                .count = 1};
+            broadcast->commands = &ask->command;
+            broadcast->command_count = 1;
+        } else if (script_is(word, "="))
+            wanted = script_word(&text);
+        else if (!read_header(ask, word))
+            script_fail(run, "no such header", word);
+    }
+    broadcast->headers = ask->headers;
+    broadcast->count = ask->header_count;
+    return wanted;
+}
+
+void script_broadcast(struct run *run, char *text)
+{
+    struct ask *ask = world_ask(&run->world, &run->world.sides[0]);
+    if (!ask) {
+        script_fail(run, "too many requests under way", "");
+        return;
+    }
+    const char *wanted = read_broadcast(run, ask, text);
+    int error = dnp3_master_broadcast(run->world.master, &ask->broadcast);
+    if (error)
+        ask->busy = false;
+    if (!script_is(error_word(error), wanted))
+        script_fail(run, "broadcast() said", error_word(error));
+    world_pump(&run->world);
 }
 
 void script_assign_class(struct run *run, char *text)

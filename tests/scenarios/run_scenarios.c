@@ -481,6 +481,11 @@ static void buffers(struct run *run, char *text)
     run->world.buffers = (uint16_t)script_number(run, text);
 }
 
+static void broadcasts(struct run *run, char *text)
+{
+    run->world.broadcast = script_is(text, "allowed");
+}
+
 static void say(struct run *run, char *text)
 {
     say_fragment(run, text, true);
@@ -506,6 +511,7 @@ static const struct {
              {"buffers", buffers, false, true},
              {"set", set, false, true},
              {"poll", poll, false, true},
+             {"broadcasts", broadcasts, false, true},
              {"assign_class", script_assign_class, false, true},
              {"wall", wall, false, true},
              {"line", line_state, false, true},
@@ -527,6 +533,7 @@ static const struct {
              {"withhold", withhold, false, false},
              {"command", command, false, false},
              {"request", script_request, false, false},
+             {"broadcast", script_broadcast, false, false},
              {">", heard, true, false},
              {">link", heard_link, true, false},
              {"expect", expect_line, true, false},

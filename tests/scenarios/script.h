@@ -32,6 +32,8 @@ struct side *script_side_of(struct run *run, char **text);
  * ok|offline|full|invalid]
  */
 void script_request(struct run *run, char *text);
+/* broadcast DESTINATION FUNCTION [expires MS] [latch_on INDEX] HEADER.. [= ok|..] */
+void script_broadcast(struct run *run, char *text);
 /* assign_class HEADER.., before connect */
 void script_assign_class(struct run *run, char *text);
 

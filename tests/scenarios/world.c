@@ -241,6 +241,16 @@ static void on_answer(struct dnp3_request *request)
     ask->busy = false;
 }
 
+static void on_broadcast(struct dnp3_broadcast *broadcast)
+{
+    struct ask *ask = broadcast->user;
+    world_record(ask->side->world, RECORD_BROADCAST, ask->side->address, "%s %s",
+                 outcomes[broadcast->outcome], reasons[broadcast->reason]);
+    if (!ask->busy)
+        broken(ask->side, "a broadcast has one result");
+    ask->busy = false;
+}
+
 struct ask *world_ask(struct world *world, struct side *side)
 {
     for (size_t i = 0; i < ASKS_MAX; i++) {
@@ -252,6 +262,8 @@ struct ask *world_ask(struct world *world, struct side *side)
         ask->busy = true;
         ask->request.done = on_answer;
         ask->request.user = ask;
+        ask->broadcast.done = on_broadcast;
+        ask->broadcast.user = ask;
         return ask;
     }
     return NULL;
@@ -293,8 +305,11 @@ struct side *world_side(struct world *world, unsigned address)
 
 void world_create(struct world *world)
 {
-    struct dnp3_master_config config = {
-        .allocator = &world->allocator, .spread = 1, .stranger = on_stranger, .user = world};
+    struct dnp3_master_config config = {.allocator = &world->allocator,
+                                        .spread = 1,
+                                        .stranger = on_stranger,
+                                        .user = world,
+                                        .broadcast = world->broadcast};
     world->pool = dnp3_pool_create(&world->allocator, world->buffers);
     config.pool = world->pool;
     world->master = dnp3_master_create(&config);
@@ -372,8 +387,25 @@ static void sent_fragment(struct side *side, const struct dnp3_reader *fragment)
         check_request(side, fragment->at[1]);
 }
 
+/* Broadcasts of the scripts fit one frame. */
+static void sent_broadcast(struct world *world, const struct dnp3_link_frame *frame)
+{
+    char text[2 * DNP3_LINK_DATA_MAX + 1] = "";
+    for (size_t i = 1; i < frame->length; i++)
+        snprintf(text + 2 * (i - 1), 3, "%02X", frame->data[i]);
+    for (size_t i = 0; i < world->side_count; i++)
+        if (world->sides[i].asked)
+            broken(&world->sides[i], "a broadcast into a request that is outstanding");
+    world_record(world, RECORD_BROADCAST, world->sides[0].address, "%04X %u %s", frame->destination,
+                 frame->source, text);
+}
+
 static void sent_frame(struct world *world, const struct dnp3_link_frame *frame)
 {
+    if (frame->destination >= DNP3_LINK_BROADCAST_FIRST) {
+        sent_broadcast(world, frame);
+        return;
+    }
     struct side *side = world_side(world, frame->destination);
     if (!side || frame->source != side->config.master_address) {
         world_record(world, RECORD_BROKEN, frame->destination, "a frame to nobody");

@@ -5,6 +5,7 @@
 #ifndef TESTS_SCENARIOS_WORLD_H
 #define TESTS_SCENARIOS_WORLD_H
 
+#include "dnp3/broadcast.h"
 #include "dnp3/master.h"
 #include "dnp3/request.h"
 
@@ -21,6 +22,7 @@ enum { ASKS_MAX = 32, ASK_HEADERS_MAX = 700, ASK_POINTS_MAX = 300 };
     X(VOIDED, "voided")                                                                            \
     X(RESULT, "result")                                                                            \
     X(ANSWER, "answer")                                                                            \
+    X(BROADCAST, "broadcast") /* sent, or its result */                                            \
     X(STRANGER, "stranger")                                                                        \
     X(BROKEN, "broken rule") /* an invariant that does not hold: never expected */
 
@@ -51,6 +53,8 @@ struct side;
 /* A request of the host's other than a control. */
 struct ask {
     struct dnp3_request request;
+    struct dnp3_broadcast broadcast; /* or this */
+    struct dnp3_command command;
     struct dnp3_request_header headers[ASK_HEADERS_MAX];
     size_t header_count;
     struct dnp3_point points[ASK_POINTS_MAX];
@@ -90,6 +94,7 @@ struct world {
     int64_t wall_ms; /* at now = 0; negative: not to be trusted */
     bool line_busy;
     bool connected;
+    bool broadcast;   /* allowed */
     bool withholding; /* a poll of events then falls due and is passed over */
     uint16_t buffers;
     size_t live;      /* allocations not released */
