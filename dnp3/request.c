@@ -76,10 +76,7 @@ static int write_indexed(struct dnp3_writer *out, const struct dnp3_request_head
         const struct dnp3_point *point = &header->points[i];
         if (point->index > UINT16_MAX || is_packed(row))
             return DNP3_ERR_INVALID;
-        if (wide && !bare)
-            dnp3_writer_u16(out, (uint16_t)point->index);
-        else if (!bare)
-            dnp3_writer_u8(out, (uint8_t)point->index);
+        dnp3_index_write(out, bare ? 0 : wide ? 2 : 1, point->index);
         error = write_point(out, header, row, point);
     }
     return error;
@@ -119,9 +116,13 @@ int dnp3_request_headers_write(struct dnp3_writer *out, const struct dnp3_reques
 int dnp3_request_objects_write(struct dnp3_writer *out, const struct dnp3_request *request)
 {
     if (is_frozen_at_time(request->function)) {
+        struct dnp3_interval interval = {.time_ms = request->freeze_at_ms,
+                                         .count = request->freeze_every_ms,
+                                         .unit = DNP3_INTERVAL_MILLISECONDS};
         dnp3_header_write_count(out, 50, 2, DNP3_QUALIFIER_COUNT8, 1);
-        dnp3_writer_u48(out, (uint64_t)request->freeze_at_ms);
-        dnp3_writer_u32(out, request->freeze_every_ms);
+        int error = dnp3_interval_write(out, 2, &interval);
+        if (error)
+            return error;
     }
     return dnp3_request_headers_write(out, request->headers, request->count);
 }
