@@ -6,6 +6,7 @@
 #include "dnp3/error.h"
 #include "dnp3/outstation_internal.h"
 
+enum { RESPONSE_DELAY_MAX_MS = 60000 }; /* 52v2 has 16 bits */
 enum { FRAGMENT_MIN = 249, OBJECT_ROOM = FRAGMENT_MIN - DNP3_RESPONSE_HEADER - 7 };
 
 /* Indications that the host may set and clear. */
@@ -45,7 +46,7 @@ static bool is_valid(const struct dnp3_outstation_config *config)
     return config->address <= DNP3_LINK_ADDRESS_MAX &&
            config->master_address <= DNP3_LINK_ADDRESS_MAX &&
            is_fragment_size(config->max_rx_fragment) && is_fragment_size(config->max_tx_fragment) &&
-           config->max_controls > 0 &&
+           config->max_controls > 0 && config->response_delay_ms <= RESPONSE_DELAY_MAX_MS &&
            (!strings || config->database.octet_string_size <= OBJECT_ROOM);
 }
 
@@ -150,6 +151,7 @@ void dnp3_outstation_restart(struct dnp3_outstation *o, uint64_t now_ms)
     o->unsolicited.classes = o->config.unsolicited ? o->config.unsolicited_classes : 0;
     o->selection.valid = false;
     o->recorded = false;
+    memset(o->freezes, 0, sizeof o->freezes);
 }
 
 size_t dnp3_outstation_take(struct dnp3_outstation *o, const uint8_t **octets, uint64_t now_ms)
@@ -170,6 +172,12 @@ uint64_t dnp3_outstation_deadline(const struct dnp3_outstation *o)
     uint64_t deadline = dnp3_unsolicited_deadline(o);
     if (o->solicited.state == DNP3_SOLICITED_AWAIT && o->solicited.deadline < deadline)
         deadline = o->solicited.deadline;
+    bool answers =
+        o->solicited.state == DNP3_SOLICITED_BUILD || o->solicited.state == DNP3_SOLICITED_READY;
+    if (answers && o->solicited.delayed && o->solicited.not_before < deadline)
+        deadline = o->solicited.not_before;
+    if (dnp3_freeze_deadline(o) < deadline)
+        deadline = dnp3_freeze_deadline(o);
     return o->need_time_at < deadline ? o->need_time_at : deadline;
 }
 
@@ -179,6 +187,9 @@ void dnp3_outstation_tick(struct dnp3_outstation *o, uint64_t now_ms)
         o->indications |= DNP3_IIN_NEED_TIME;
         o->need_time_at = UINT64_MAX;
     }
+    if (now_ms >= o->solicited.not_before)
+        o->solicited.delayed = false;
+    dnp3_freeze_tick(o, now_ms);
     if (o->solicited.state == DNP3_SOLICITED_AWAIT && now_ms >= o->solicited.deadline) {
         o->counters.confirm_timeouts++;
         dnp3_outstation_abort(o);

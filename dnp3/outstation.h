@@ -30,6 +30,7 @@ struct dnp3_outstation_config {
     uint16_t unsolicited_retries; /* repeats of one fragment, DNP3_RETRY_FOREVER; default 3 */
     uint16_t unsolicited_events;  /* so many pending events are sent at once, default 32 */
     uint32_t unsolicited_hold_ms; /* or the oldest after this long, default 100 */
+    uint32_t response_delay_ms;   /* each answer leaves so late, 0..60000; default 0 */
     bool regenerate;              /* a retry is built anew from the current events */
     bool need_time;               /* NEED_TIME from the start, default false */
     uint32_t need_time_every_ms;  /* and again so long after each time sync; 0 = never */

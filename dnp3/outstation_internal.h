@@ -52,6 +52,8 @@ struct dnp3_solicited {
     bool confirm;    /* it asks for a confirm */
     bool sent;       /* it left at least once */
     uint16_t errors; /* IIN2 bits of the request */
+    bool delayed;    /* it may not leave before `not_before` */
+    uint64_t not_before;
     uint64_t deadline;
 };
 
@@ -100,6 +102,19 @@ struct dnp3_outstation_link {
     uint8_t reply_count;
 };
 
+/* So many freezes may be on order for later. */
+enum { DNP3_FREEZE_ORDERS = 16 };
+
+struct dnp3_freeze_order {
+    bool waits;
+    uint8_t from; /* enum dnp3_point_type */
+    uint16_t first;
+    uint16_t last;
+    uint32_t every_ms; /* 0 = once */
+    int64_t at_ms;     /* on the outstation's clock; 0 = it does not matter */
+    uint64_t due_ms;
+};
+
 struct dnp3_outstation {
     struct dnp3_allocator allocator;
     struct dnp3_pool *pool;
@@ -120,6 +135,7 @@ struct dnp3_outstation {
     bool connected;
     bool recorded; /* RECORD_CURRENT_TIME came, at recorded_ms */
     uint64_t recorded_ms;
+    struct dnp3_freeze_order freezes[DNP3_FREEZE_ORDERS];
     uint64_t need_time_at; /* when NEED_TIME is set again, UINT64_MAX = never */
 };
 
@@ -164,14 +180,22 @@ uint16_t dnp3_control_request(struct dnp3_outstation *o, uint8_t function, uint8
 
 /* outstation_write.c: everything else that changes something; each returns IIN2 bits. */
 uint16_t dnp3_write_request(struct dnp3_outstation *o, struct dnp3_reader in, uint64_t now_ms);
-uint16_t dnp3_freeze_request(struct dnp3_outstation *o, struct dnp3_reader in, bool clear,
-                             uint64_t now_ms);
 uint16_t dnp3_assign_class_request(struct dnp3_outstation *o, struct dnp3_reader in);
 /* First and last index that a header of a static group names, clipped to the points there are;
  * false with `*errors` set where it names none. */
 bool dnp3_header_points(const struct dnp3_outstation *o, const struct dnp3_object_header *header,
                         enum dnp3_point_type type, uint16_t *first, uint16_t *last,
                         uint16_t *errors);
+
+/* outstation_freeze.c */
+uint16_t dnp3_freeze_request(struct dnp3_outstation *o, struct dnp3_reader in, bool clear,
+                             uint64_t now_ms);
+uint16_t dnp3_freeze_at_time_request(struct dnp3_outstation *o, struct dnp3_reader in,
+                                     uint64_t now_ms);
+void dnp3_freeze_tick(struct dnp3_outstation *o, uint64_t now_ms);
+uint64_t dnp3_freeze_deadline(const struct dnp3_outstation *o);
+/* The outstation's clock was set: what waits for a time waits for it by the new clock. */
+void dnp3_freeze_clock_set(struct dnp3_outstation *o, uint64_t now_ms);
 
 /* outstation_unsolicited.c */
 void dnp3_unsolicited_connected(struct dnp3_outstation *o);

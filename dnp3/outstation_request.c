@@ -46,11 +46,11 @@ static uint16_t restart(struct dnp3_outstation *o, struct dnp3_writer *out, bool
     return 0;
 }
 
-/* Between reading a request and answering it no time passes here, so the delay is 0. */
-static uint16_t measure_delay(struct dnp3_writer *out)
+/* Between reading a request and answering it no time passes but what is configured. */
+static uint16_t measure_delay(const struct dnp3_outstation *o, struct dnp3_writer *out)
 {
     dnp3_header_write_count(out, 52, 2, DNP3_QUALIFIER_COUNT8, 1);
-    dnp3_writer_u16(out, 0);
+    dnp3_writer_u16(out, (uint16_t)o->config.response_delay_ms);
     return 0;
 }
 
@@ -73,6 +73,9 @@ static uint16_t perform(struct dnp3_outstation *o, const struct dnp3_app_header 
     case DNP3_FUNCTION_FREEZE_CLEAR:
     case DNP3_FUNCTION_FREEZE_CLEAR_NR:
         return dnp3_freeze_request(o, in, true, now_ms);
+    case DNP3_FUNCTION_FREEZE_AT_TIME:
+    case DNP3_FUNCTION_FREEZE_AT_TIME_NR:
+        return dnp3_freeze_at_time_request(o, in, now_ms);
     case DNP3_FUNCTION_COLD_RESTART:
     case DNP3_FUNCTION_WARM_RESTART:
         return restart(o, out, header->function == DNP3_FUNCTION_COLD_RESTART);
@@ -83,7 +86,7 @@ static uint16_t perform(struct dnp3_outstation *o, const struct dnp3_app_header 
     case DNP3_FUNCTION_ASSIGN_CLASS:
         return dnp3_assign_class_request(o, in);
     case DNP3_FUNCTION_DELAY_MEASURE:
-        return measure_delay(out);
+        return measure_delay(o, out);
     case DNP3_FUNCTION_RECORD_CURRENT_TIME:
         o->recorded = true;
         o->recorded_ms = now_ms;
@@ -214,6 +217,8 @@ void dnp3_outstation_request(struct dnp3_outstation *o, struct dnp3_reader in, u
         broadcast(o, &header, in, destination, now_ms);
         return;
     }
+    o->solicited.delayed = o->config.response_delay_ms > 0;
+    o->solicited.not_before = now_ms + o->config.response_delay_ms;
     if (is_repeat(o, &fragment) && answer_repeat(o, header.function)) {
         o->counters.repeats++;
         return;

@@ -86,6 +86,9 @@ static void end_response(struct dnp3_outstation *o)
 bool dnp3_response_take(struct dnp3_outstation *o, struct dnp3_writer *out, uint64_t now_ms)
 {
     struct dnp3_solicited *solicited = &o->solicited;
+    if (solicited->delayed && now_ms < solicited->not_before)
+        return false;
+    solicited->delayed = false;
     if (solicited->state == DNP3_SOLICITED_BUILD)
         build_read_fragment(o);
     if (solicited->state != DNP3_SOLICITED_READY)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* WRITE (restart flag, time), the freezes and ASSIGN_CLASS. */
+/* WRITE (restart flag, time) and ASSIGN_CLASS. */
 #include "dnp3/outstation_internal.h"
 
 enum { RESTART_INDEX = 7 };
@@ -64,6 +64,7 @@ static uint16_t write_time(struct dnp3_outstation *o, const struct dnp3_object_h
     o->indications &= (uint16_t)~DNP3_IIN_NEED_TIME;
     o->need_time_at =
         o->config.need_time_every_ms ? now_ms + o->config.need_time_every_ms : UINT64_MAX;
+    dnp3_freeze_clock_set(o, now_ms);
     return 0;
 }
 
@@ -88,58 +89,6 @@ uint16_t dnp3_write_request(struct dnp3_outstation *o, struct dnp3_reader in, ui
             return errors | DNP3_IIN_PARAMETER_ERROR;
         }
         errors |= write_object(o, &header, &in, now_ms);
-    }
-    return errors;
-}
-
-static void freeze_point(struct dnp3_outstation *o, enum dnp3_point_type from,
-                         enum dnp3_point_type to, uint32_t index, bool clear, uint64_t now_ms)
-{
-    const struct dnp3_point *current = dnp3_database_point(o->database, from, index);
-    if (!current)
-        return;
-    struct dnp3_point frozen = *current;
-    frozen.time_ms = o->callbacks->time ? o->callbacks->time(o->user) : 0;
-    frozen.time_quality = !frozen.time_ms                       ? DNP3_TIME_NONE
-                          : o->indications & DNP3_IIN_NEED_TIME ? DNP3_TIME_UNSYNCHRONIZED
-                                                                : DNP3_TIME_SYNCHRONIZED;
-    dnp3_outstation_update(o, to, &frozen, DNP3_EVENT_FORCE, now_ms);
-    if (clear) {
-        frozen.number = 0;
-        dnp3_outstation_update(o, from, &frozen, DNP3_EVENT_DETECT, now_ms);
-    }
-}
-
-static uint16_t freeze_header(struct dnp3_outstation *o, const struct dnp3_object_header *header,
-                              bool clear, uint64_t now_ms)
-{
-    enum dnp3_point_type from = DNP3_POINT_COUNTER;
-    enum dnp3_point_type to = DNP3_POINT_FROZEN_COUNTER;
-    uint16_t errors = 0;
-    uint16_t first;
-    uint16_t last;
-    if (header->group == dnp3_static_group(DNP3_POINT_ANALOG_INPUT) && !clear) {
-        from = DNP3_POINT_ANALOG_INPUT;
-        to = DNP3_POINT_FROZEN_ANALOG_INPUT;
-    }
-    if (header->group != dnp3_static_group(from))
-        return DNP3_IIN_OBJECT_UNKNOWN;
-    if (!dnp3_header_points(o, header, from, &first, &last, &errors))
-        return errors;
-    for (uint32_t index = first; index <= last; index++)
-        freeze_point(o, from, to, index, clear, now_ms);
-    return errors;
-}
-
-uint16_t dnp3_freeze_request(struct dnp3_outstation *o, struct dnp3_reader in, bool clear,
-                             uint64_t now_ms)
-{
-    uint16_t errors = 0;
-    while (dnp3_reader_left(&in)) {
-        struct dnp3_object_header header;
-        if (dnp3_header_read(&in, &header) || header.prefix)
-            return errors | DNP3_IIN_PARAMETER_ERROR;
-        errors |= freeze_header(o, &header, clear, now_ms);
     }
     return errors;
 }

@@ -312,6 +312,79 @@ static void freezes_counters(void **state)
     bench_free(bench);
 }
 
+static void freezes_at_a_time(void **state)
+{
+    (void)state;
+    struct dnp3_outstation_config config = bench_config();
+    config.database.count[DNP3_POINT_COUNTER] = 2;
+    config.database.count[DNP3_POINT_FROZEN_COUNTER] = 2;
+    config.database.setup[DNP3_POINT_COUNTER].event_class = 0;
+    struct bench *bench = bench_of(&config);
+    bench_ask(bench, CLEAR_RESTART);
+    bench_update(bench, DNP3_POINT_COUNTER, 0, 70);
+    /* Without a clock there is no time to wait for; a time needs an object. */
+    assert_string_equal(
+        bench_ask(bench, "C1 0B 32 02 07 01 B8 0B 00 00 00 00 00 00 00 00 14 00 06"),
+        "C1 81 00 04");
+    assert_string_equal(bench_ask(bench, "C2 0B 14 00 06"), "C2 81 00 04");
+    bench->clock = 1000;
+    /* At 3000 once, then, replacing it, at 3000 and every 2000. */
+    assert_string_equal(
+        bench_ask(bench, "C3 0B 32 02 07 01 B8 0B 00 00 00 00 00 00 00 00 14 00 06"),
+        "C3 81 00 00");
+    assert_string_equal(
+        bench_ask(bench, "C4 0B 32 02 07 01 B8 0B 00 00 00 00 D0 07 00 00 14 00 06"),
+        "C4 81 00 00");
+    assert_true(dnp3_outstation_deadline(bench->outstation) == bench->now + 2000);
+    bench_pass(bench, 1999);
+    assert_string_equal(bench_ask(bench, "C5 01 15 01 00 00 00"),
+                        "C5 81 00 00 15 01 00 00 00 02 00 00 00 00");
+    bench->clock = 3000;
+    bench_pass(bench, 1);
+    assert_string_equal(bench_ask(bench, "C6 01 15 05 00 00 00"),
+                        "C6 81 00 00 15 05 00 00 00 01 46 00 00 00 B8 0B 00 00 00 00");
+    /* The clock is set: what is due at 5000 by the clock is due in a second. */
+    bench->clock = 4000;
+    assert_string_equal(bench_ask(bench, "C7 02 32 01 07 01 A0 0F 00 00 00 00"), "C7 81 00 00");
+    assert_true(dnp3_outstation_deadline(bench->outstation) == bench->now + 1000);
+    bench_update(bench, DNP3_POINT_COUNTER, 0, 80);
+    bench_pass(bench, 1000);
+    assert_string_equal(bench_ask(bench, "C8 01 15 01 00 00 00"),
+                        "C8 81 00 00 15 01 00 00 00 01 50 00 00 00");
+    /* At once and every second, without an answer; too often; a time that is over. */
+    bench_send(bench, "C9 0C 32 02 07 01 00 00 00 00 00 00 E8 03 00 00 14 00 00 01 01");
+    assert_string_equal(bench_take(bench), "");
+    assert_true(dnp3_outstation_deadline(bench->outstation) == bench->now + 1000);
+    assert_string_equal(
+        bench_ask(bench, "CA 0B 32 02 07 01 00 00 00 00 00 00 01 00 00 00 14 00 06"),
+        "CA 81 00 04");
+    assert_string_equal(
+        bench_ask(bench, "CB 0B 32 02 07 01 01 00 00 00 00 00 00 00 00 00 14 00 06"),
+        "CB 81 00 04");
+    dnp3_outstation_restart(bench->outstation, bench->now);
+    assert_true(dnp3_outstation_deadline(bench->outstation) == UINT64_MAX);
+    bench_free(bench);
+}
+
+static void answers_as_late_as_it_says(void **state)
+{
+    (void)state;
+    struct dnp3_outstation_config config = bench_config();
+    config.response_delay_ms = 300;
+    struct bench *bench = bench_of(&config);
+    assert_string_equal(bench_ask(bench, "C0 17"), "");
+    assert_true(dnp3_outstation_deadline(bench->outstation) == bench->now + 300);
+    bench_pass(bench, 299);
+    assert_string_equal(bench_take(bench), "");
+    bench_pass(bench, 1);
+    assert_true(dnp3_outstation_deadline(bench->outstation) == UINT64_MAX);
+    assert_string_equal(bench_take(bench), "C0 81 80 00 34 02 07 01 2C 01");
+    assert_string_equal(bench_ask(bench, "C1 01 3C 01 06"), "");
+    bench_pass(bench, 300);
+    assert_memory_equal(bench_take(bench), "C1 81 80 00", 11);
+    bench_free(bench);
+}
+
 static void assigns_classes(void **state)
 {
     (void)state;
@@ -504,6 +577,8 @@ int main(void)
         cmocka_unit_test(only_the_restart_flag_can_be_cleared),
         cmocka_unit_test(restarts_on_request),
         cmocka_unit_test(freezes_counters),
+        cmocka_unit_test(freezes_at_a_time),
+        cmocka_unit_test(answers_as_late_as_it_says),
         cmocka_unit_test(assigns_classes),
         cmocka_unit_test(broadcasts_are_told_and_not_answered),
         cmocka_unit_test(the_host_sets_its_indications),
