@@ -167,8 +167,7 @@ static void without_callbacks_nothing_is_supported(void **state)
     struct bench *bench = ready();
     struct dnp3_outstation_config config = bench_config();
     dnp3_outstation_free(bench->outstation);
-    bench->outstation =
-        dnp3_outstation_create(&heap, bench->master.pool, &config, NULL, NULL);
+    bench->outstation = dnp3_outstation_create(&heap, bench->master.pool, &config, NULL, NULL);
     dnp3_outstation_connected(bench->outstation, bench->now);
     assert_string_equal(bench_ask(bench, "C1 03 " CROB("00")), "C1 81 80 00 " CROB("04"));
     assert_string_equal(bench_ask(bench, "C2 05 " CROB("00")), "C2 81 80 00 " CROB("04"));
