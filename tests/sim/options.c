@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { EXIT_USAGE = 2, EVENT_BUFFER_DEFAULT = 500 };
+enum { EXIT_USAGE = 2, EVENT_BUFFER_DEFAULT = 500, RESPONSE_DELAY_MAX_MS = 60000 };
 
 static const double rate_max = 1000000;
 
@@ -21,6 +21,7 @@ static const char usage[] =
     "                             implies --pause\n"
     "      --pause                wait while an event buffer is full, rather than overflow\n"
     "      --event-buffer N       events of each class that an outstation keeps (500)\n"
+    "      --response-delay MS    answer so late, and say so when asked (0)\n"
     "      --seed N               other values and another order (1)\n"
     "  -h, --help                 this text\n"
     "\n"
@@ -33,6 +34,7 @@ enum {
     OPTION_NUMBERED,
     OPTION_PAUSE,
     OPTION_BUFFER,
+    OPTION_DELAY,
     OPTION_SEED
 };
 
@@ -44,6 +46,7 @@ static const struct option long_options[] = {
     {"numbered", no_argument, NULL, OPTION_NUMBERED},
     {"pause", no_argument, NULL, OPTION_PAUSE},
     {"event-buffer", required_argument, NULL, OPTION_BUFFER},
+    {"response-delay", required_argument, NULL, OPTION_DELAY},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -92,6 +95,11 @@ static bool take_option(struct sim_options *options, int option, const char *arg
         if (!whole_number(argument, UINT16_MAX, &number) || !number)
             return false;
         options->event_buffer = (uint16_t)number;
+        return true;
+    case OPTION_DELAY:
+        if (!whole_number(argument, RESPONSE_DELAY_MAX_MS, &number))
+            return false;
+        options->response_delay_ms = (uint32_t)number;
         return true;
     case OPTION_SEED:
         return whole_number(argument, UINT64_MAX, &options->seed);

@@ -12,6 +12,7 @@ struct sim_options {
     double events_per_second; /* of all outstations together */
     uint64_t events_total;    /* UINT64_MAX: no end */
     uint64_t seed;
+    uint32_t response_delay_ms;
     uint16_t event_buffer; /* events of each class that an outstation keeps */
     bool numbered;
     bool pause; /* a full buffer pauses the generation instead of dropping the oldest event */

@@ -273,6 +273,7 @@ static struct dnp3_outstation_config engine_config(const struct sim_outstation *
     config.address = outstation->config->address;
     config.master_address = profile->master_address;
     config.confirm_timeout_ms = profile->confirm_timeout_ms;
+    config.response_delay_ms = options->response_delay_ms;
     config.unsolicited = true;
     config.need_time = true;
     config.need_time_every_ms = NEED_TIME_EVERY_MS;
