@@ -126,7 +126,7 @@ static void publish_result(struct gw_controls *controls, const struct reply *rep
 static struct reply reply_to_message(const struct gw_controls *controls,
                                      const struct control_incoming *in)
 {
-    bool usable = !control_response_problem(controls, in);
+    bool usable = !gw_control_response_problem(controls, in);
     bool bounded = in->mqtt->correlation_len <= GW_CONTROL_REPLY_MAX;
     return (struct reply){.outstation = in->outstation,
                           .control = in->name,
@@ -410,7 +410,7 @@ bool gw_controls_message(struct gw_controls *controls, const struct gw_mqtt_mess
     in.wall_ms = controls->host.wall_ms(controls->user);
     in.control = find_control(controls, in.outstation, in.name);
     read_message(&in);
-    enum gw_verdict verdict = control_check_message(controls, &in);
+    enum gw_verdict verdict = gw_control_check_message(controls, &in);
     if (verdict != GW_VERDICT_OK) {
         refuse(controls, &in, verdict);
         return true;
@@ -418,7 +418,7 @@ bool gw_controls_message(struct gw_controls *controls, const struct gw_mqtt_mess
     uint64_t scope = gw_ledger_scope(in.outstation->name, in.name);
     if (answer_again(controls, &in, scope))
         return true;
-    verdict = control_check_rules(controls, &in);
+    verdict = gw_control_check_rules(controls, &in);
     if (verdict == GW_VERDICT_OK)
         operate(controls, &in, scope);
     else

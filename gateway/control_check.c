@@ -23,8 +23,8 @@ static bool starts_with(const char *text, const char *stem, size_t length)
 
 /* A result published on our own topics at a stranger's wish could be taken for a point, or come
  * back to us as a command. */
-const char *control_response_problem(const struct gw_controls *controls,
-                                     const struct control_incoming *in)
+const char *gw_control_response_problem(const struct gw_controls *controls,
+                                        const struct control_incoming *in)
 {
     const char *topic = in->mqtt->response_topic;
     const struct gw_outstation_config *outstation;
@@ -51,7 +51,7 @@ const char *control_response_problem(const struct gw_controls *controls,
     return NULL;
 }
 
-enum gw_verdict control_check_message(struct gw_controls *controls, struct control_incoming *in)
+enum gw_verdict gw_control_check_message(struct gw_controls *controls, struct control_incoming *in)
 {
     if (in->mqtt->retained) {
         in->detail = "publish commands without the retain flag";
@@ -60,7 +60,7 @@ enum gw_verdict control_check_message(struct gw_controls *controls, struct contr
     if (!in->problem && in->mqtt->correlation_len > GW_CONTROL_REPLY_MAX)
         in->problem = "the correlation data is longer than 256 octets";
     if (!in->problem)
-        in->problem = control_response_problem(controls, in);
+        in->problem = gw_control_response_problem(controls, in);
     if (in->problem) {
         in->detail = in->problem;
         return GW_VERDICT_MALFORMED;
@@ -185,7 +185,7 @@ static enum gw_verdict check_busy(struct gw_controls *controls, struct control_i
     return GW_VERDICT_OK;
 }
 
-enum gw_verdict control_check_rules(struct gw_controls *controls, struct control_incoming *in)
+enum gw_verdict gw_control_check_rules(struct gw_controls *controls, struct control_incoming *in)
 {
     static enum gw_verdict (*const checks[])(struct gw_controls *, struct control_incoming *) = {
         check_inhibited, check_value,  check_required, check_clock,

@@ -95,11 +95,11 @@ struct control_incoming {
 /* The checks, each OK or the reason of the refusal. */
 
 /* Is it a command for one of our controls at all? */
-enum gw_verdict control_check_message(struct gw_controls *controls, struct control_incoming *in);
+enum gw_verdict gw_control_check_message(struct gw_controls *controls, struct control_incoming *in);
 /* May it operate now? Fills `state`, `command` and `deadline_ms`. */
-enum gw_verdict control_check_rules(struct gw_controls *controls, struct control_incoming *in);
+enum gw_verdict gw_control_check_rules(struct gw_controls *controls, struct control_incoming *in);
 /* Where the result goes: may this topic be published to on a stranger's behalf? NULL: yes. */
-const char *control_response_problem(const struct gw_controls *controls,
-                                     const struct control_incoming *in);
+const char *gw_control_response_problem(const struct gw_controls *controls,
+                                        const struct control_incoming *in);
 
 #endif

@@ -30,13 +30,13 @@ struct gw_session *gw_session_create(const struct gw_session_shared *shared,
     s->status_due = s->meta_due = true;
     if (gw_point_store_init(&s->points, config->mapping) ||
         (line && dnp3_association_create(gw_line_master(line), config->address, behaviour,
-                                         &session_callbacks, s, &s->association))) {
+                                         &gw_session_callbacks, s, &s->association))) {
         gw_session_free(s);
         return NULL;
     }
     if (line)
         gw_line_add(line, s);
-    session_update_withholding(s);
+    gw_session_update_withholding(s);
     return s;
 }
 
@@ -50,7 +50,7 @@ void gw_session_free(struct gw_session *s)
     gw_memory_release(s);
 }
 
-void session_due(struct gw_session *s)
+void gw_session_due(struct gw_session *s)
 {
     s->shared->due(s->shared->user);
 }
@@ -66,7 +66,7 @@ void gw_session_chain(struct gw_session *s, struct gw_session *next)
 }
 
 /* Nowhere safe to put events: the outstation keeps them (scope rule 7). */
-void session_update_withholding(struct gw_session *s)
+void gw_session_update_withholding(struct gw_session *s)
 {
     bool withholding = s->association && s->config->profile->confirm == GW_CONFIRM_SAFE &&
                        (!gw_publisher_online(s->shared->publisher) || s->full);
@@ -75,23 +75,23 @@ void session_update_withholding(struct gw_session *s)
     s->withholding = withholding;
     s->status_due = true;
     dnp3_association_withhold(s->association, withholding);
-    session_due(s);
+    gw_session_due(s);
 }
 
 /* Not into what the outbox keeps back for results of controls. */
 static void flush_due_status(struct gw_session *s)
 {
     if (s->status_due && gw_publisher_has_room(s->shared->publisher))
-        session_flush_status(s);
+        gw_session_flush_status(s);
 }
 
 void gw_session_broker(struct gw_session *s, bool online)
 {
-    session_update_withholding(s);
+    gw_session_update_withholding(s);
     if (online) {
         s->status_due = s->points_due = true;
         flush_due_status(s); /* of all before anything else: the retained ones are stale */
-        session_due(s);
+        gw_session_due(s);
     }
     if (s->line)
         gw_line_pump(s->line);
@@ -100,7 +100,7 @@ void gw_session_broker(struct gw_session *s, bool online)
 void gw_session_republish(struct gw_session *s)
 {
     s->meta_due = true;
-    session_mark_dirty(s, false);
+    gw_session_mark_dirty(s, false);
 }
 
 void gw_session_safe(struct gw_session *s, uint32_t token)
@@ -112,10 +112,10 @@ void gw_session_safe(struct gw_session *s, uint32_t token)
 void gw_session_refused(struct gw_session *s, uint32_t token)
 {
     dnp3_association_refuse(s->association, token);
-    session_mark_carried(s, token);
+    gw_session_mark_carried(s, token);
     s->full = true;
     s->full_until_ms = session_now(s) + REFUSED_PAUSE_MS;
-    session_update_withholding(s);
+    gw_session_update_withholding(s);
     gw_line_pump(s->line);
 }
 
@@ -143,14 +143,14 @@ static void check_room(struct gw_session *s)
         !gw_publisher_has_room(s->shared->publisher))
         return;
     s->full = false;
-    session_update_withholding(s);
+    gw_session_update_withholding(s);
     gw_line_pump(s->line);
 }
 
 void gw_session_tick(struct gw_session *s)
 {
     check_room(s);
-    session_check_lost(s);
+    gw_session_check_lost(s);
 }
 
 static void flush_meta(struct gw_session *s)
@@ -180,7 +180,7 @@ bool gw_session_flush(struct gw_session *s)
     if (s->meta_due && gw_publisher_roomy(s->shared->publisher))
         flush_meta(s);
     if (s->points_due)
-        s->points_due = !session_flush_points(s);
+        s->points_due = !gw_session_flush_points(s);
     return !s->status_due && !s->meta_due && !s->points_due;
 }
 
@@ -188,7 +188,7 @@ bool gw_session_stop(struct gw_session *s)
 {
     if (s->state == GW_STATE_DISABLED)
         return true;
-    session_set_state(s, GW_STATE_OFFLINE, GW_REASON_GATEWAY_STOPPED, NULL);
+    gw_session_set_state(s, GW_STATE_OFFLINE, GW_REASON_GATEWAY_STOPPED, NULL);
     flush_due_status(s);
     return !s->status_due;
 }
@@ -205,12 +205,12 @@ enum gw_state gw_session_state(const struct gw_session *s)
     return s->state;
 }
 
-void session_outbox_full(struct gw_session *s)
+void gw_session_outbox_full(struct gw_session *s)
 {
     if (!s->full)
         gw_log(GW_LOG_WARNING, s->config->name,
                "the outbox is full: events stay in the outstation until there is room");
     s->full = true;
     s->full_until_ms = session_now(s) + FULL_PAUSE_MS;
-    session_update_withholding(s);
+    gw_session_update_withholding(s);
 }

@@ -64,24 +64,24 @@ static inline uint64_t session_now(const struct gw_session *s)
 }
 
 /* session.c */
-void session_update_withholding(struct gw_session *s);
-void session_due(struct gw_session *s);
-void session_outbox_full(struct gw_session *s);
+void gw_session_update_withholding(struct gw_session *s);
+void gw_session_due(struct gw_session *s);
+void gw_session_outbox_full(struct gw_session *s);
 
 /* session_state.c */
-void session_set_state(struct gw_session *s, enum gw_state state, enum gw_reason reason,
-                       const char *detail);
-void session_lost(struct gw_session *s, enum gw_reason reason, const char *detail);
-void session_check_lost(struct gw_session *s);
-void session_on_event(void *user, enum dnp3_association_event event, unsigned detail);
-void session_flush_status(struct gw_session *s);
+void gw_session_set_state(struct gw_session *s, enum gw_state state, enum gw_reason reason,
+                          const char *detail);
+void gw_session_lost(struct gw_session *s, enum gw_reason reason, const char *detail);
+void gw_session_check_lost(struct gw_session *s);
+void gw_session_on_event(void *user, enum dnp3_association_event event, unsigned detail);
+void gw_session_flush_status(struct gw_session *s);
 
 /* session_points.c */
-extern const struct dnp3_association_callbacks session_callbacks;
-bool session_flush_points(struct gw_session *s);
-void session_mark_dirty(struct gw_session *s, bool force);
+extern const struct dnp3_association_callbacks gw_session_callbacks;
+bool gw_session_flush_points(struct gw_session *s);
+void gw_session_mark_dirty(struct gw_session *s, bool force);
 /* The messages of a fragment may not have arrived: what it said and is still so is published once
  * more, the events as the values that they left. */
-void session_mark_carried(struct gw_session *s, uint32_t carrier);
+void gw_session_mark_carried(struct gw_session *s, uint32_t carrier);
 
 #endif

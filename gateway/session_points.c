@@ -35,7 +35,7 @@ static void on_fragment(void *user, const struct dnp3_fragment *fragment)
     if (iin != s->iin) {
         s->iin = iin;
         s->status_due = true;
-        session_due(s);
+        gw_session_due(s);
     }
 }
 
@@ -124,7 +124,7 @@ static void put_off(struct gw_session *s, struct gw_point_state *state)
     s->points_due = true;
     s->flush_from = 0;
     if (gw_publisher_online(s->shared->publisher))
-        session_due(s);
+        gw_session_due(s);
 }
 
 /* Takes the value over; true where it is new. A point for which there is no place any more is
@@ -236,8 +236,8 @@ static bool close_transaction(struct gw_session *s, const struct dnp3_fragment *
     int error = gw_outbox_commit(outbox);
     if (!error)
         return true;
-    session_mark_carried(s, s->fragment.carrier);
-    session_outbox_full(s);
+    gw_session_mark_carried(s, s->fragment.carrier);
+    gw_session_outbox_full(s);
     if (fragment->events && !s->fragment.guarded && !s->lost_events++)
         gw_log(GW_LOG_ERROR, s->config->name,
                "events lost: the outbox is full and they cannot be withheld");
@@ -250,7 +250,7 @@ static enum dnp3_verdict on_fragment_end(void *user, const struct dnp3_fragment 
     if (is_poison(s, fragment) && s->fragment.guarded) {
         if (s->fragment.open) {
             gw_outbox_cancel(gw_publisher_outbox(s->shared->publisher));
-            session_mark_carried(s, s->fragment.carrier);
+            gw_session_mark_carried(s, s->fragment.carrier);
         }
         gw_controls_settle(s->shared->controls);
         return DNP3_CONFIRM_REFUSE;
@@ -270,7 +270,7 @@ static void on_voided(void *user, uint32_t token)
 {
     struct gw_session *s = user;
     if (gw_outbox_withdraw(gw_publisher_outbox(s->shared->publisher), s, token))
-        session_mark_carried(s, token);
+        gw_session_mark_carried(s, token);
 }
 
 static int64_t on_wall_clock(void *user)
@@ -285,19 +285,19 @@ static bool on_line_clear(void *user)
     return gw_line_clear(s->line);
 }
 
-const struct dnp3_association_callbacks session_callbacks = {
+const struct dnp3_association_callbacks gw_session_callbacks = {
     .fragment = on_fragment,
     .points = on_points,
     .problem = on_problem,
     .fragment_end = on_fragment_end,
     .voided = on_voided,
-    .event = session_on_event,
+    .event = gw_session_on_event,
     .wall_clock = on_wall_clock,
     .line_clear = on_line_clear,
 };
 
 /* `force`: the next value counts as new, and what is kept is not worth publishing. */
-void session_mark_dirty(struct gw_session *s, bool force)
+void gw_session_mark_dirty(struct gw_session *s, bool force)
 {
     const struct gw_map_point *point;
     enum dnp3_point_type type;
@@ -313,11 +313,11 @@ void session_mark_dirty(struct gw_session *s, bool force)
     s->flush_from = 0;
     if (!force) {
         s->points_due = true;
-        session_due(s);
+        gw_session_due(s);
     }
 }
 
-void session_mark_carried(struct gw_session *s, uint32_t carrier)
+void gw_session_mark_carried(struct gw_session *s, uint32_t carrier)
 {
     const struct gw_map_point *point;
     enum dnp3_point_type type;
@@ -330,7 +330,7 @@ void session_mark_carried(struct gw_session *s, uint32_t carrier)
     }
     s->flush_from = 0;
     s->points_due = true;
-    session_due(s);
+    gw_session_due(s);
 }
 
 static void overlay_lost(struct gw_session *s, struct gw_point_value *value)
@@ -345,7 +345,7 @@ static void overlay_lost(struct gw_session *s, struct gw_point_value *value)
 }
 
 /* Publishes what is kept and not out yet, as long as the outbox is not needed for events. */
-bool session_flush_points(struct gw_session *s)
+bool gw_session_flush_points(struct gw_session *s)
 {
     const struct gw_map_point *point;
     enum dnp3_point_type type;

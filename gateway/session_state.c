@@ -22,8 +22,8 @@ static bool same_detail(const struct gw_session *s, const char *detail)
     return detail && s->detail ? strcmp(detail, s->detail) == 0 : detail == s->detail;
 }
 
-void session_set_state(struct gw_session *s, enum gw_state state, enum gw_reason reason,
-                       const char *detail)
+void gw_session_set_state(struct gw_session *s, enum gw_state state, enum gw_reason reason,
+                          const char *detail)
 {
     if (s->state == state && s->reason == reason && same_detail(s, detail))
         return;
@@ -33,7 +33,7 @@ void session_set_state(struct gw_session *s, enum gw_state state, enum gw_reason
     s->reason = (uint8_t)reason;
     set_detail(s, detail);
     s->status_due = true;
-    session_due(s);
+    gw_session_due(s);
     const char *text = detail ? detail : gw_reason_detail(reason);
     gw_log(state == GW_STATE_OFFLINE ? GW_LOG_WARNING : GW_LOG_INFO, s->config->name, "%s, %s%s%s",
            gw_state_name(state), gw_reason_name(reason), *text ? ": " : "", text);
@@ -44,16 +44,16 @@ static void mark_points(struct gw_session *s)
     if (s->config->profile->on_offline != GW_ON_OFFLINE_MARK)
         return;
     s->marked = true;
-    session_mark_dirty(s, false);
+    gw_session_mark_dirty(s, false);
 }
 
 /* What was online stays so for offline_after_s; what never was is told at once why. */
-void session_lost(struct gw_session *s, enum gw_reason reason, const char *detail)
+void gw_session_lost(struct gw_session *s, enum gw_reason reason, const char *detail)
 {
     if (s->state == GW_STATE_DISABLED)
         return;
     if (s->state != GW_STATE_ONLINE) {
-        session_set_state(s, GW_STATE_OFFLINE, reason, detail);
+        gw_session_set_state(s, GW_STATE_OFFLINE, reason, detail);
         return;
     }
     if (!s->lost_since_ms) {
@@ -62,16 +62,16 @@ void session_lost(struct gw_session *s, enum gw_reason reason, const char *detai
                gw_reason_name(reason), s->config->profile->offline_after_ms / 1000);
     }
     s->lost_reason = (uint8_t)reason;
-    session_check_lost(s); /* at once where nothing is to be waited for */
+    gw_session_check_lost(s); /* at once where nothing is to be waited for */
 }
 
-void session_check_lost(struct gw_session *s)
+void gw_session_check_lost(struct gw_session *s)
 {
     if (s->state != GW_STATE_ONLINE || !s->lost_since_ms ||
         session_now(s) - s->lost_since_ms < s->config->profile->offline_after_ms)
         return;
     s->lost_since_ms = 0;
-    session_set_state(s, GW_STATE_OFFLINE, s->lost_reason, NULL);
+    gw_session_set_state(s, GW_STATE_OFFLINE, s->lost_reason, NULL);
     mark_points(s);
 }
 
@@ -88,10 +88,10 @@ static void found(struct gw_session *s)
     gw_line_proved(s->line);
     if (s->marked) {
         s->marked = false;
-        session_mark_dirty(s, true);
+        gw_session_mark_dirty(s, true);
         dnp3_association_demand(s->association, DNP3_DEMAND_INTEGRITY);
     }
-    session_set_state(s, GW_STATE_ONLINE, GW_REASON_OK, NULL);
+    gw_session_set_state(s, GW_STATE_ONLINE, GW_REASON_OK, NULL);
 }
 
 void gw_session_line_opened(struct gw_session *s)
@@ -104,7 +104,7 @@ void gw_session_line_opened(struct gw_session *s)
 void gw_session_line_closed(struct gw_session *s, enum gw_reason reason)
 {
     if (reason != GW_REASON_OK) /* else we closed it and said why */
-        session_lost(s, reason, NULL);
+        gw_session_lost(s, reason, NULL);
 }
 
 void gw_session_stranger(struct gw_session *s, uint16_t source, uint16_t destination)
@@ -126,11 +126,11 @@ static void link_dead(struct gw_session *s)
         else
             snprintf(detail, sizeof detail, "frames came from %u, expected %u: check address",
                      s->stranger, s->config->address);
-        session_lost(s, GW_REASON_OTHER_ADDRESS, detail);
+        gw_session_lost(s, GW_REASON_OTHER_ADDRESS, detail);
     } else if (!s->heard && garbage_of(s) != s->garbage_before) {
-        session_lost(s, GW_REASON_CRC_ERRORS, NULL);
+        gw_session_lost(s, GW_REASON_CRC_ERRORS, NULL);
     } else {
-        session_lost(s, s->heard ? GW_REASON_TIMEOUT : GW_REASON_NO_ANSWER, NULL);
+        gw_session_lost(s, s->heard ? GW_REASON_TIMEOUT : GW_REASON_NO_ANSWER, NULL);
     }
     s->stranger_seen = false;
     gw_line_give_up(s->line);
@@ -143,7 +143,7 @@ static bool is_control(unsigned function)
            function == DNP3_FUNCTION_DIRECT_OPERATE;
 }
 
-void session_on_event(void *user, enum dnp3_association_event event, unsigned detail)
+void gw_session_on_event(void *user, enum dnp3_association_event event, unsigned detail)
 {
     struct gw_session *s = user;
     const char *name = s->config->name;
@@ -155,11 +155,11 @@ void session_on_event(void *user, enum dnp3_association_event event, unsigned de
     case DNP3_ASSOCIATION_TIMEOUT:
         gw_log(GW_LOG_DEBUG, name, "no answer to %s in time", function ? function : "a request");
         if (s->heard)
-            session_lost(s, GW_REASON_TIMEOUT, NULL);
+            gw_session_lost(s, GW_REASON_TIMEOUT, NULL);
         gw_line_discard_late(s->line, is_control(detail));
         break;
     case DNP3_ASSOCIATION_LINK_ONLY:
-        session_lost(s, GW_REASON_LINK_ONLY, NULL);
+        gw_session_lost(s, GW_REASON_LINK_ONLY, NULL);
         break;
     case DNP3_ASSOCIATION_LINK_DEAD:
         link_dead(s);
@@ -172,7 +172,7 @@ void session_on_event(void *user, enum dnp3_association_event event, unsigned de
         gw_log(GW_LOG_WARNING, name,
                "the outstation's event buffer overflowed: events were lost there");
         s->status_due = true;
-        session_due(s);
+        gw_session_due(s);
         break;
     case DNP3_ASSOCIATION_RESTARTED:
     case DNP3_ASSOCIATION_TIME_WRITTEN:
@@ -199,7 +199,7 @@ static const char *clock_word(const struct gw_session *s)
     return gw_clock_trusted(s->shared->config->clock) ? "unsynchronized" : "not_written";
 }
 
-void session_flush_status(struct gw_session *s)
+void gw_session_flush_status(struct gw_session *s)
 {
     char topic[GW_TOPIC_MAX];
     char payload[GW_PAYLOAD_MAX];
