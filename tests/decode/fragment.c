@@ -3,6 +3,7 @@
 #include "fragment.h"
 
 #include "dnp3/app.h"
+#include "dnp3/attribute.h"
 #include "dnp3/error.h"
 #include "dnp3/objects.h"
 #include "json.h"
@@ -124,18 +125,25 @@ static void print_status(const struct walk *walk, uint8_t status)
         fprintf(walk->out, ",\"status\":%u", status);
 }
 
+/* As text where it is text, else as hexadecimal digits with a mark. */
+static void print_octets(const struct walk *walk, const uint8_t *octets, size_t length)
+{
+    if (json_is_text(octets, length)) {
+        json_text(walk->out, octets, length);
+    } else {
+        json_hex(walk->out, octets, length);
+        fputs(",\"encoding\":\"hex\"", walk->out);
+    }
+}
+
 static void print_value(const struct walk *walk, const struct dnp3_point *point)
 {
     const struct dnp3_object_row *row = walk->header.row;
     fputs(",\"value\":", walk->out);
-    if (row->encoding != DNP3_ENCODING_OCTETS)
-        json_number(walk->out, point->number, row->encoding == DNP3_ENCODING_F32);
-    else if (json_is_text(point->octets, point->length))
-        json_text(walk->out, point->octets, point->length);
+    if (row->encoding == DNP3_ENCODING_OCTETS)
+        print_octets(walk, point->octets, point->length);
     else
-        json_hex(walk->out, point->octets, point->length);
-    if (row->encoding == DNP3_ENCODING_OCTETS && !json_is_text(point->octets, point->length))
-        fputs(",\"encoding\":\"hex\"", walk->out);
+        json_number(walk->out, point->number, row->encoding == DNP3_ENCODING_F32);
 }
 
 static void print_point(const struct walk *walk, const struct dnp3_point *point)
@@ -276,6 +284,46 @@ static void print_intervals(struct walk *walk, struct dnp3_items *items)
     }
 }
 
+static void print_attribute_value(const struct walk *walk, const struct dnp3_attribute *attribute)
+{
+    switch (attribute->type) {
+    case DNP3_ATTRIBUTE_TYPE_UNSIGNED:
+        fprintf(walk->out, "%llu", (unsigned long long)attribute->natural);
+        break;
+    case DNP3_ATTRIBUTE_TYPE_SIGNED:
+        fprintf(walk->out, "%lld", (long long)attribute->integer);
+        break;
+    case DNP3_ATTRIBUTE_TYPE_FLOAT:
+        json_number(walk->out, attribute->real, attribute->length == 4);
+        break;
+    case DNP3_ATTRIBUTE_TYPE_TIME:
+        fprintf(walk->out, "%lld", (long long)attribute->time_ms);
+        break;
+    case DNP3_ATTRIBUTE_TYPE_VISIBLE_STRING:
+        print_octets(walk, attribute->octets, attribute->length);
+        break;
+    default:
+        json_hex(walk->out, attribute->octets, attribute->length);
+        fputs(",\"encoding\":\"hex\"", walk->out);
+    }
+}
+
+static void print_attributes(struct walk *walk, struct dnp3_items *items)
+{
+    struct dnp3_attribute attribute;
+    while (dnp3_items_attribute(items, &walk->in, &attribute)) {
+        const char *name = attribute.set == 0 ? dnp3_attribute_name(attribute.variation) : NULL;
+        print_object(walk);
+        print_index(walk, attribute.set);
+        fputs(",\"value\":", walk->out);
+        print_attribute_value(walk, &attribute);
+        fputs(",\"flags\":null,\"time\":null", walk->out);
+        if (name)
+            fprintf(walk->out, ",\"name\":\"%s\"", name);
+        fputs("}\n", walk->out);
+    }
+}
+
 static bool has_interval(const struct dnp3_object_header *header)
 {
     return header->group == 50 && (header->variation == 2 || header->variation == 4);
@@ -364,6 +412,8 @@ static void print_objects(struct walk *walk)
         print_common_time(walk, &items);
     } else if (row && row->kind == DNP3_KIND_PATTERN) {
         print_pattern(walk, &items);
+    } else if (walk->header.group == 0) {
+        print_attributes(walk, &items);
     } else if (has_interval(&walk->header)) {
         print_intervals(walk, &items);
     } else {

@@ -59,8 +59,6 @@ BY_NAME = "recognised by name only, and passed over"
 STOPS = "after 51v2, where Wireshark reads no further"
 NOT_DISSECTED = "Wireshark dissects no objects of this function"
 ACCEPTED = [
-    Difference(None, "tshark", None, 0, 213, True, BY_NAME),
-    Difference(None, "tshark", None, 0, 215, True, BY_NAME),
     Difference(None, "tshark", None, 70, None, True, BY_NAME),
     Difference(None, "tshark", None, 85, 1, True, BY_NAME),
     Difference(None, "tshark", None, 86, 1, True, BY_NAME),
@@ -192,7 +190,7 @@ class Dissection:
 
     def value(self, point, fields):
         for name, field in fields.items():
-            if re.fullmatch(r"dnp3\.al\.(ana|anaout|cnt)(\.\w+)?", name):
+            if re.fullmatch(r"dnp3\.al\.(ana|anaout|cnt|da)(\.(?!length)\w+)?", name):
                 status = fields.get("dnp3.al.ctrlstatus")
                 value = number_of(field)
                 return value if status is None else (value, status_name(status))
