@@ -110,7 +110,7 @@ install() {
         # shellcheck disable=SC2086
         if apt_install $wanted; then return 0; fi
     fi
-    fail "apt-get could not install:" "$wanted"
+    fail "apt-get could not install: $wanted(no network? an old Debian? its messages are above)"
 }
 
 [ $# -ge 2 ] || usage

@@ -56,6 +56,7 @@ step_stop() {
 install_sets() {
     step_missing=$("$top/tests/lib/packages.sh" missing "$@") || return 1
     [ -n "$step_missing" ] || return 0
-    step "installing $(echo "$step_missing" | tr '\n' ' ' | cut -c1-60)..." \
-        "$top/tests/lib/packages.sh" install "$@"
+    step_what="$(echo "$step_missing" | wc -l) packages"
+    [ "$step_what" != "1 packages" ] || step_what=$step_missing
+    step "installing $step_what" "$top/tests/lib/packages.sh" install "$@"
 }
