@@ -5,6 +5,7 @@
 #define TESTS_VECTORS_DESCRIBE_OBJECTS_H
 
 #include "dnp3/attribute.h"
+#include "tests/vectors/describe_file.h"
 #include "tests/vectors/describe_text.h"
 
 static inline void say_pattern(struct text *text, struct dnp3_items *items, struct dnp3_reader *in)
@@ -116,6 +117,8 @@ static inline bool say_own(struct text *text, struct dnp3_items *items, struct d
         say_mask(text, items, in);
     else if (header->group == 50 && (header->variation == 2 || header->variation == 4))
         say_intervals(text, items, in);
+    else if (is_file(header))
+        say_files(text, items, in);
     else
         return false;
     return true;

@@ -208,6 +208,15 @@ static void test_every_row_has_a_vector(void **state)
             fail_msg("no vector has a header g%uv%u", row->group, row->variation);
 }
 
+static void test_every_file_object_has_a_vector(void **state)
+{
+    (void)state;
+    for (uint8_t variation = DNP3_FILE_AUTHENTICATION; variation <= DNP3_FILE_SPECIFICATION;
+         variation++)
+        if (!(seen[70][variation / 8] >> variation % 8 & 1))
+            fail_msg("no vector has a header g70v%u", variation);
+}
+
 static void read_all_files(void)
 {
     static glob_t found;
@@ -219,7 +228,7 @@ static void read_all_files(void)
 
 int main(int argc, char **argv)
 {
-    static struct CMUnitTest tests[VECTORS_MAX + 1];
+    static struct CMUnitTest tests[VECTORS_MAX + 2];
     for (int i = 1; i < argc; i++)
         read_file(argv[i]);
     if (argc == 1)
@@ -229,9 +238,12 @@ int main(int argc, char **argv)
         tests[count] = (struct CMUnitTest){.name = vectors[count]->name,
                                            .test_func = test_vector,
                                            .initial_state = vectors[count]};
-    if (argc == 1)
+    if (argc == 1) {
         tests[count++] = (struct CMUnitTest){.name = "every row has a vector",
                                              .test_func = test_every_row_has_a_vector};
+        tests[count++] = (struct CMUnitTest){.name = "every file object has a vector",
+                                             .test_func = test_every_file_object_has_a_vector};
+    }
     int failed = _cmocka_run_group_tests("vectors", tests, count, NULL, NULL);
     for (size_t i = 0; i < vector_count; i++) {
         free(vectors[i]->expected);
