@@ -4,10 +4,12 @@
  * against its result, time goes on, and everything comes back. */
 #include <string.h>
 
+#include "dnp3/broadcast.h"
 #include "dnp3/master.h"
+#include "dnp3/request.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { SIDES = 2, CONTROLS = 64, BUFFERS = 2, TAKES_MAX = 200 };
+enum { SIDES = 2, CONTROLS = 64, ASKS = 64, BUFFERS = 2, TAKES_MAX = 200 };
 
 /* A fragment's confirm, by kind: the newest only. */
 struct promise {
@@ -39,6 +41,14 @@ struct control {
     unsigned results;
 };
 
+/* A request or a broadcast; what it asks for, and how often it left. */
+struct ask {
+    struct dnp3_request_header headers[2];
+    struct dnp3_request request;
+    struct dnp3_broadcast broadcast;
+    unsigned results;
+};
+
 struct world {
     const uint8_t *at;
     const uint8_t *end;
@@ -50,6 +60,8 @@ struct world {
     struct side sides[SIDES];
     struct control controls[CONTROLS];
     size_t control_count;
+    struct ask asks[ASKS];
+    size_t ask_count;
     bool connected;
 };
 
@@ -196,6 +208,8 @@ static void pump(struct world *world)
         struct dnp3_reader in = dnp3_reader_of(copy, length);
         struct dnp3_link_frame frame;
         while (dnp3_link_parser_next(&world->parser, &in, data, &frame)) {
+            if (frame.destination >= DNP3_LINK_BROADCAST_FIRST)
+                continue;
             struct side *side = &world->sides[frame.destination - 10];
             struct dnp3_reader fragment;
             if (frame.length && dnp3_transport_receive(&side->down, world->pool, frame.source,
@@ -276,6 +290,70 @@ static void send_control(struct world *world, size_t which)
         .user = control};
     if (dnp3_association_command(world->sides[which].association, &control->request) == 0)
         world->control_count++;
+}
+
+static void on_answer(struct dnp3_request *request)
+{
+    struct ask *ask = request->user;
+    require(++ask->results == 1);
+    if (request->outcome == DNP3_OUTCOME_DONE)
+        require(request->reason == DNP3_REASON_OK);
+    if (request->outcome == DNP3_OUTCOME_UNKNOWN)
+        require(request->function != DNP3_FUNCTION_READ);
+}
+
+static void on_broadcast(struct dnp3_broadcast *broadcast)
+{
+    struct ask *ask = broadcast->user;
+    require(++ask->results == 1);
+}
+
+static struct ask *new_ask(struct world *world)
+{
+    if (world->ask_count == ASKS)
+        return NULL;
+    struct ask *ask = &world->asks[world->ask_count];
+    uint8_t group = next(world);
+    ask->headers[0] = (struct dnp3_request_header){.group = 60, .variation = 2};
+    ask->headers[1] = (struct dnp3_request_header){
+        .group = group, .ranged = group & 1, .start = 3, .stop = next(world)};
+    return ask;
+}
+
+static void send_request(struct world *world, size_t which)
+{
+    struct ask *ask = new_ask(world);
+    if (!ask)
+        return;
+    uint8_t how = next(world);
+    ask->request = (struct dnp3_request){.function = how & 0x40 ? DNP3_FUNCTION_READ : how % 32,
+                                         .attempts = how % 4,
+                                         .headers = ask->headers,
+                                         .count = how & 0x20 ? 2 : 1,
+                                         .freeze_at_ms = 5000,
+                                         .expires_ms = how & 0x80 ? world->now + 2000 : 0,
+                                         .done = on_answer,
+                                         .user = ask};
+    if (dnp3_association_request(world->sides[which].association, &ask->request) == 0)
+        world->ask_count++;
+}
+
+static void send_broadcast(struct world *world)
+{
+    struct ask *ask = new_ask(world);
+    if (!ask)
+        return;
+    uint8_t how = next(world);
+    ask->broadcast = (struct dnp3_broadcast){.function = how % 32,
+                                             .source = 1,
+                                             .destination = 0xFFFF - how % 3,
+                                             .headers = ask->headers,
+                                             .count = how & 0x20 ? 2 : 0,
+                                             .expires_ms = how & 0x80 ? world->now + 2000 : 0,
+                                             .done = on_broadcast,
+                                             .user = ask};
+    if (dnp3_master_broadcast(world->master, &ask->broadcast) == 0)
+        world->ask_count++;
 }
 
 static void answer(struct world *world, struct side *side, bool safe)
@@ -373,7 +451,12 @@ static void step(struct world *world)
         answer(world, side, word % 16 == 7);
         break;
     case 9:
-        send_control(world, which);
+        if (word & 0x10)
+            send_request(world, which);
+        else if (word & 0x20)
+            send_broadcast(world);
+        else
+            send_control(world, which);
         break;
     case 10:
         set_host(world, side);
@@ -400,8 +483,8 @@ static void create(struct world *world, const struct dnp3_allocator *allocator)
 {
     uint8_t how = next(world);
     world->pool = dnp3_pool_create(allocator, BUFFERS);
-    world->master = dnp3_master_create(
-        &(struct dnp3_master_config){.allocator = allocator, .pool = world->pool, .spread = 1});
+    world->master = dnp3_master_create(&(struct dnp3_master_config){
+        .allocator = allocator, .pool = world->pool, .spread = 1, .broadcast = true});
     dnp3_link_parser_init(&world->parser);
     for (size_t i = 0; i < SIDES; i++) {
         struct side *side = &world->sides[i];
@@ -412,7 +495,7 @@ static void create(struct world *world, const struct dnp3_allocator *allocator)
         side->config.poll_count = how & 1 ? 2 : 0;
         side->config.manage_unsolicited = how & 2;
         side->config.integrity = how & 4 ? DNP3_CLASS_EVENTS : DNP3_CLASS_0 | DNP3_CLASS_EVENTS;
-        side->config.time_sync = how & 8 ? DNP3_TIME_SYNC_DIRECT : DNP3_TIME_SYNC_LAN;
+        side->config.time_sync = how & 8 ? DNP3_TIME_SYNC_NON_LAN : DNP3_TIME_SYNC_LAN;
         side->config.keep_alive_ms = how & 16 ? 4000 : 0;
         dnp3_transport_init(&side->up, DNP3_FRAGMENT_MAX);
         dnp3_transport_init(&side->down, DNP3_FRAGMENT_MAX);
@@ -441,5 +524,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(world.live == 0);
     for (size_t i = 0; i < world.control_count; i++)
         require(world.controls[i].results == 1);
+    for (size_t i = 0; i < world.ask_count; i++)
+        require(world.asks[i].results == 1);
     return 0;
 }
