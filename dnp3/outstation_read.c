@@ -4,6 +4,19 @@
 #include "dnp3/outstation_internal.h"
 
 enum { RANGE8_HEADER = 5, RANGE16_HEADER = 7, CLOCK_OCTETS = 10 };
+enum { DEAD_BAND_GROUP = 34, DEAD_BAND_VARIATION = 3 };
+
+/* Dead-bands are part of how analog inputs report. */
+static enum dnp3_point_type stored_type(uint8_t type)
+{
+    return type == DNP3_POINT_ANALOG_INPUT_DEAD_BAND ? DNP3_POINT_ANALOG_INPUT
+                                                     : (enum dnp3_point_type)type;
+}
+
+static uint8_t group_of(enum dnp3_point_type type)
+{
+    return type == DNP3_POINT_ANALOG_INPUT_DEAD_BAND ? DEAD_BAND_GROUP : dnp3_static_group(type);
+}
 
 static uint16_t add_range(struct dnp3_read *read, enum dnp3_point_type type, uint8_t variation,
                           uint16_t first, uint16_t last)
@@ -81,7 +94,7 @@ static uint16_t read_indexes(struct dnp3_outstation *o, const struct dnp3_object
         if (!row || in->failed)
             continue;
         enum dnp3_point_type type = (enum dnp3_point_type)row->type;
-        if (!dnp3_database_point(o->database, type, index))
+        if (!dnp3_database_point(o->database, stored_type(row->type), index))
             errors |= DNP3_IIN_PARAMETER_ERROR;
         else
             errors |=
@@ -96,7 +109,7 @@ static uint16_t read_points(struct dnp3_outstation *o, const struct dnp3_object_
     uint16_t errors = 0;
     uint16_t first;
     uint16_t last;
-    if (dnp3_header_points(o, header, type, &first, &last, &errors))
+    if (dnp3_header_points(o, header, stored_type(header->row->type), &first, &last, &errors))
         errors |= add_range(&o->read, type, header->variation, first, last);
     return errors;
 }
@@ -115,7 +128,8 @@ static uint16_t read_time(struct dnp3_outstation *o, const struct dnp3_object_he
 
 static bool is_of_database(const struct dnp3_object_row *row)
 {
-    return row->type < DNP3_DATABASE_TYPES && !row->delta &&
+    unsigned type = stored_type(row->type);
+    return type < DNP3_DATABASE_TYPES && !row->delta &&
            (row->kind == DNP3_KIND_STATIC || row->kind == DNP3_KIND_EVENT);
 }
 
@@ -167,6 +181,8 @@ static uint8_t variation_of(const struct dnp3_point *point, const struct dnp3_po
         return 0;
     if (type == DNP3_POINT_OCTET_STRING)
         return (uint8_t)point->length;
+    if (type == DNP3_POINT_ANALOG_INPUT_DEAD_BAND)
+        return asked ? asked : DEAD_BAND_VARIATION;
     uint8_t variation = asked ? asked : setup->static_variation;
     bool binary = type == DNP3_POINT_BINARY_INPUT || type == DNP3_POINT_DOUBLE_BIT_INPUT ||
                   type == DNP3_POINT_BINARY_OUTPUT_STATUS;
@@ -178,8 +194,8 @@ static size_t run_length(const struct dnp3_outstation *o, const struct dnp3_read
                          uint8_t variation, size_t room)
 {
     enum dnp3_point_type type = (enum dnp3_point_type)range->type;
-    const struct dnp3_point *points = dnp3_database_points(o->database, type);
-    const struct dnp3_object_row *row = dnp3_object_row(dnp3_static_group(type), variation);
+    const struct dnp3_point *points = dnp3_database_points(o->database, stored_type(range->type));
+    const struct dnp3_object_row *row = dnp3_object_row(group_of(type), variation);
     size_t most = (size_t)range->stop - range->next + 1;
     size_t fit = row->encoding == DNP3_ENCODING_BIT      ? room * 8
                  : row->encoding == DNP3_ENCODING_BIT2   ? room * 4
@@ -189,22 +205,39 @@ static size_t run_length(const struct dnp3_outstation *o, const struct dnp3_read
     size_t n = 0;
     for (; n < most; n++) {
         uint32_t index = (uint32_t)(range->next + n);
-        const struct dnp3_point_setup *setup = dnp3_database_setup(o->database, type, index);
+        const struct dnp3_point_setup *setup =
+            dnp3_database_setup(o->database, stored_type(range->type), index);
         if (variation_of(&points[index], setup, type, range->variation) != variation)
             break;
     }
     return n;
 }
 
+static void write_dead_bands(const struct dnp3_outstation *o, struct dnp3_writer *out,
+                             const struct dnp3_object_row *row, uint32_t first, size_t count)
+{
+    for (uint32_t index = first; index < first + count; index++) {
+        struct dnp3_point point = {
+            .index = index,
+            .number = dnp3_database_setup(o->database, DNP3_POINT_ANALOG_INPUT, index)->deadband};
+        dnp3_point_write(out, row, &point, 0);
+    }
+}
+
 static void write_run(const struct dnp3_outstation *o, struct dnp3_writer *out,
                       const struct dnp3_read_range *range, uint8_t variation, size_t count)
 {
     enum dnp3_point_type type = (enum dnp3_point_type)range->type;
-    uint8_t group = dnp3_static_group(type);
+    uint8_t group = group_of(type);
     const struct dnp3_object_row *row = dnp3_object_row(group, variation);
-    const struct dnp3_point *points = dnp3_database_points(o->database, type) + range->next;
+    const struct dnp3_point *points =
+        dnp3_database_points(o->database, stored_type(range->type)) + range->next;
     dnp3_header_write_range(out, group, variation, range->next,
                             (uint32_t)(range->next + count - 1));
+    if (group == DEAD_BAND_GROUP) {
+        write_dead_bands(o, out, row, range->next, count);
+        return;
+    }
     if (row->encoding == DNP3_ENCODING_BIT || row->encoding == DNP3_ENCODING_BIT2) {
         dnp3_points_write_packed(out, row, points, count);
         return;
@@ -218,11 +251,12 @@ static bool write_range(struct dnp3_outstation *o, struct dnp3_writer *out,
                         struct dnp3_read_range *range)
 {
     enum dnp3_point_type type = (enum dnp3_point_type)range->type;
+    enum dnp3_point_type stored = stored_type(range->type);
     size_t header = range->stop > UINT8_MAX ? RANGE16_HEADER : RANGE8_HEADER;
     while (range->next <= range->stop) {
-        uint8_t variation = variation_of(dnp3_database_points(o->database, type) + range->next,
-                                         dnp3_database_setup(o->database, type, range->next), type,
-                                         range->variation);
+        uint8_t variation = variation_of(dnp3_database_points(o->database, stored) + range->next,
+                                         dnp3_database_setup(o->database, stored, range->next),
+                                         type, range->variation);
         if (!variation) {
             range->next++;
             continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* WRITE (restart flag, time) and ASSIGN_CLASS. */
+/* WRITE (restart flag, time, dead-bands) and ASSIGN_CLASS. */
 #include "dnp3/outstation_internal.h"
 
 enum { RESTART_INDEX = 7 };
@@ -68,6 +68,29 @@ static uint16_t write_time(struct dnp3_outstation *o, const struct dnp3_object_h
     return 0;
 }
 
+static uint16_t write_dead_bands(struct dnp3_outstation *o, const struct dnp3_object_header *header,
+                                 struct dnp3_reader *in)
+{
+    struct dnp3_point points[DNP3_POINTS_BATCH];
+    struct dnp3_time_context times = {0};
+    struct dnp3_items items;
+    uint16_t errors = 0;
+    size_t count;
+    dnp3_items_begin(&items, header, &times);
+    while ((count = dnp3_items_points(&items, in, points)) > 0)
+        for (size_t i = 0; i < count; i++) {
+            const struct dnp3_point_setup *now =
+                dnp3_database_setup(o->database, DNP3_POINT_ANALOG_INPUT, points[i].index);
+            struct dnp3_point_setup setup = now ? *now : (struct dnp3_point_setup){.absent = true};
+            setup.deadband = (float)points[i].number;
+            if (setup.absent || !(points[i].number >= 0) ||
+                dnp3_database_configure(o->database, DNP3_POINT_ANALOG_INPUT, points[i].index,
+                                        &setup))
+                errors |= DNP3_IIN_PARAMETER_ERROR;
+        }
+    return items.error ? errors | DNP3_IIN_PARAMETER_ERROR : errors;
+}
+
 static uint16_t write_object(struct dnp3_outstation *o, const struct dnp3_object_header *header,
                              struct dnp3_reader *in, uint64_t now_ms)
 {
@@ -75,6 +98,8 @@ static uint16_t write_object(struct dnp3_outstation *o, const struct dnp3_object
         return write_indications(o, header, in);
     if (header->group == 50 && (header->variation == 1 || header->variation == 3))
         return write_time(o, header, in, now_ms);
+    if (header->group == 34 && header->variation && header->row)
+        return write_dead_bands(o, header, in);
     (void)dnp3_items_skip(header, in);
     return DNP3_IIN_OBJECT_UNKNOWN;
 }

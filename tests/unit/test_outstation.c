@@ -366,6 +366,38 @@ static void freezes_at_a_time(void **state)
     bench_free(bench);
 }
 
+static void dead_bands_are_read_and_written(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_start();
+    bench_ask(bench, CLEAR_RESTART);
+    assert_string_equal(bench_ask(bench, "C1 02 22 01 17 01 01 0A 00 22 03 00 00 00 00 00 20 40"),
+                        "C1 81 00 00");
+    assert_string_equal(bench_ask(bench, "C2 01 22 00 06"),
+                        "C2 81 00 00 22 03 00 00 01 00 00 20 40 00 00 20 41");
+    assert_string_equal(bench_ask(bench, "C3 01 22 01 17 01 01"),
+                        "C3 81 00 00 22 01 00 01 01 0A 00");
+    /* No such point; less than nothing; cut off. */
+    assert_string_equal(bench_ask(bench, "C4 02 22 01 17 01 02 0A 00"), "C4 81 00 04");
+    assert_string_equal(bench_ask(bench, "C5 02 22 03 17 01 01 00 00 80 BF"), "C5 81 00 04");
+    assert_string_equal(bench_ask(bench, "C6 02 22 02 17 01 01 00 00"), "C6 81 00 04");
+    assert_string_equal(bench_ask(bench, "C7 01 22 02 00 01 01"),
+                        "C7 81 00 00 22 02 00 01 01 0A 00 00 00");
+    /* It holds: 10 is no event, 11 is. */
+    struct dnp3_point point = {.index = 1, .number = 0, .flags = DNP3_FLAG_ONLINE};
+    dnp3_outstation_update(bench->outstation, DNP3_POINT_ANALOG_INPUT, &point, DNP3_EVENT_SUPPRESS,
+                           bench->now);
+    point.number = 10;
+    assert_int_equal(dnp3_outstation_update(bench->outstation, DNP3_POINT_ANALOG_INPUT, &point,
+                                            DNP3_EVENT_DETECT, bench->now),
+                     0);
+    point.number = 11;
+    assert_int_equal(dnp3_outstation_update(bench->outstation, DNP3_POINT_ANALOG_INPUT, &point,
+                                            DNP3_EVENT_DETECT, bench->now),
+                     1);
+    bench_free(bench);
+}
+
 static void answers_as_late_as_it_says(void **state)
 {
     (void)state;
@@ -578,6 +610,7 @@ int main(void)
         cmocka_unit_test(restarts_on_request),
         cmocka_unit_test(freezes_counters),
         cmocka_unit_test(freezes_at_a_time),
+        cmocka_unit_test(dead_bands_are_read_and_written),
         cmocka_unit_test(answers_as_late_as_it_says),
         cmocka_unit_test(assigns_classes),
         cmocka_unit_test(broadcasts_are_told_and_not_answered),
