@@ -4,8 +4,8 @@
  *
  * Delivery is a conversation: a fragment's points are handed over, then the host is asked whether
  * to confirm, and may answer later. The rules numbered in comments are those of RULES.md.
- * From a callback the host may call confirm, refuse, demand, withhold and command; not feed, take,
- * tick, disconnected or free. */
+ * From a callback the host may call confirm, refuse, demand, withhold, command, request and
+ * broadcast; not feed, take, tick, disconnected or free. */
 #ifndef DNP3_ASSOCIATION_H
 #define DNP3_ASSOCIATION_H
 
