@@ -185,6 +185,7 @@ def suite_static():
         return
     report.program("static/symbols", [os.path.join(TOP, "tests", "unit", "symbols.sh"),
                                       os.path.join(folder, "dnp3", "libdnp3.a")])
+    report.program("static/install", [os.path.join(TOP, "tests", "install", "install.sh"), folder])
     for name in ("dnp3-mqtt", "dnp3-sim"):
         path = os.path.join(folder, "bin", name)
         begin = time.monotonic()
@@ -214,7 +215,8 @@ def suite_coverage():
         run_ctest(suite, "coverage")
     run_python("integration", "coverage")
     argv = ["gcovr", "--root", TOP, "--filter", "dnp3/", "--filter", "gateway/",
-            os.path.join(folder, "dnp3"), os.path.join(folder, "gateway")]
+            "--exclude", "dnp3/examples/", os.path.join(folder, "dnp3"),
+            os.path.join(folder, "gateway")]
     for what, options in (("Lines", []), ("Branches", ["--branches"])):
         done = subprocess.run(argv + options, cwd=TOP, stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
