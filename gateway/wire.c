@@ -59,6 +59,17 @@ struct gw_wire {
 
 /* From here on: called on Paho's threads. */
 
+/* libuv first looks, without a barrier, whether a wake-up is pending already. What was put into the
+ * queue just before must be visible by then: else the loop, which takes the pending one at that
+ * moment, finds nothing, and the event lies there until the next one comes. */
+static void wake_loop(struct gw_wire *wire)
+{
+#ifndef __SANITIZE_THREAD__ /* it does not know fences */
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+    uv_async_send(wire->wake);
+}
+
 static void report(struct gw_wire *wire, enum gw_wire_event_kind kind, uint64_t id, int code)
 {
     unsigned tail = atomic_load_explicit(&wire->tail, memory_order_relaxed);
@@ -68,7 +79,7 @@ static void report(struct gw_wire *wire, enum gw_wire_event_kind kind, uint64_t 
         return;
     wire->events[tail % EVENTS] = (struct gw_wire_event){.kind = kind, .code = code, .id = id};
     atomic_store_explicit(&wire->tail, tail + 1, memory_order_release);
-    uv_async_send(wire->wake);
+    wake_loop(wire);
 }
 
 static int number_of(MQTTProperties *properties, enum MQTTPropertyCodes code, int otherwise)
@@ -216,7 +227,7 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
     }
     if (!gw_inbox_put(wire->inbox, &copy))
         atomic_fetch_add_explicit(&wire->dropped, 1, memory_order_relaxed);
-    uv_async_send(wire->wake);
+    wake_loop(wire);
     MQTTAsync_freeMessage(&message);
     MQTTAsync_free(topic);
     return 1;
