@@ -19,7 +19,7 @@ OUTSTATIONS = ("recloser-17", "rtu-2", "meter-3")
 SET_TOPIC = "dnp3/compose/recloser-17/set/breaker"
 RESULT_TOPIC = "dnp3/compose/recloser-17/result/breaker"
 IMAGE_MAX_MB = 10
-BUILD_S = 360
+BUILD_S = 900
 MESSAGES_S = 60
 
 

@@ -23,6 +23,7 @@ JOBS = min(os.cpu_count() or 1, 8)
 CI = os.environ.get("CI") == "true"
 UNIT_TIMEOUT_S = 120
 PYTHON_TIMEOUT_S = 420
+CONTAINER_TIMEOUT_S = 1200  # a first run makes the base image and installs packages in it
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "10"))
 
 SANITIZER_ENV = {
@@ -54,12 +55,10 @@ def build(preset):
     return built[preset]
 
 
-def environment(folder, extra=None):
+def environment(folder):
     """What test programs get: where the programs are, and Python's way to tests/lib."""
-    env = dict(os.environ, DNP3_BIN=os.path.join(folder, "bin"), PYTHONDONTWRITEBYTECODE="1",
-               PYTHONPATH=os.path.join(TOP, "tests", "lib"), **SANITIZER_ENV)
-    env.update(extra or {})
-    return env
+    return dict(os.environ, DNP3_BIN=os.path.join(folder, "bin"), PYTHONDONTWRITEBYTECODE="1",
+                PYTHONPATH=os.path.join(TOP, "tests", "lib"), **SANITIZER_ENV)
 
 
 def ctest_entries(folder, suite):
@@ -88,7 +87,7 @@ def run_ctest(suite, preset, label=""):
             job.result()
 
 
-def run_python(suite, preset, label="", python=sys.executable, extra=None):
+def run_python(suite, preset, label="", python=sys.executable, timeout=PYTHON_TIMEOUT_S):
     """Runs each test_*.py of a folder, one after the other: they have brokers to themselves."""
     folder = build(preset)
     if folder is None:
@@ -97,11 +96,11 @@ def run_python(suite, preset, label="", python=sys.executable, extra=None):
     if not files:
         report.skip(label + suite, "no test is there")
         return
-    env = environment(folder, extra)
+    env = environment(folder)
     for path in files:
         module = os.path.basename(path)[:-3]
         report.program(f"{label}{suite}/{module}", [python, "-m", "unittest", "-v", module],
-                       os.path.dirname(path), env, PYTHON_TIMEOUT_S)
+                       os.path.dirname(path), env, timeout)
 
 
 def interop_python():
@@ -202,7 +201,7 @@ def suite_container():
     if code != 0:
         report.skip("container", "no docker engine answers")
         return
-    run_python("container", "dev")
+    run_python("container", "dev", timeout=CONTAINER_TIMEOUT_S)
 
 
 def suite_coverage():
