@@ -98,8 +98,10 @@ struct dnp3_app_header {
 /* Reads the header; `in` then stands at the objects. False: fewer octets than a header has, and the
  * reader has failed. Responses (function 129..131) carry the IIN. */
 bool dnp3_app_read(struct dnp3_reader *in, struct dnp3_app_header *header);
+/* Writes the header, the IIN in responses only; fails the writer where there is no room. */
 void dnp3_app_write(struct dnp3_writer *out, const struct dnp3_app_header *header);
 
+/* The application sequence number, 0..15. */
 static inline uint8_t dnp3_app_sequence(const struct dnp3_app_header *header)
 {
     return header->control & DNP3_APP_SEQUENCE;

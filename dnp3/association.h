@@ -143,9 +143,12 @@ enum dnp3_association_event {
 #undef X
 };
 
+/* The event's text in English, never NULL. */
 const char *dnp3_association_event_text(enum dnp3_association_event event);
 
-/* Any of these may be NULL except fragment_end; `user` is the association's. */
+/* Any of these may be NULL except fragment_end; `user` is the association's. They are called within
+ * feed, take, tick, disconnected and free, for a fragment in the order fragment, points and
+ * problem, fragment_end; what their pointers point to lives as long as the call. */
 struct dnp3_association_callbacks {
     void (*fragment)(void *user, const struct dnp3_fragment *fragment);
     /* Up to DNP3_POINTS_BATCH points of one header, 1 call a batch, in the order of the wire. */
@@ -199,6 +202,8 @@ int dnp3_association_create(struct dnp3_master *master, uint16_t address,
                             const struct dnp3_association_config *config,
                             const struct dnp3_association_callbacks *callbacks, void *user,
                             struct dnp3_association **out);
+/* Ends its controls and requests (their `done` is called), gives back what it holds of the pool,
+ * and leaves the master. NULL is legal. */
 void dnp3_association_free(struct dnp3_association *association);
 
 /* The host's late answer: what `token` names is safe. 0 and the confirm leaves with the next take;
@@ -212,15 +217,22 @@ void dnp3_association_refuse(struct dnp3_association *association, uint32_t toke
 void dnp3_association_withhold(struct dnp3_association *association, bool withholding);
 
 enum dnp3_demand { DNP3_DEMAND_INTEGRITY, DNP3_DEMAND_EVENTS, DNP3_DEMAND_TIME };
-/* Asks for a task once, as soon as the line is free. */
+/* Asks for a task once, as soon as the line is free. Without a connection it does nothing: startup
+ * reads all. TIME does nothing where the configuration has no time sync. */
 void dnp3_association_demand(struct dnp3_association *association, enum dnp3_demand demand);
 
+/* Whether the application answers: from an accepted fragment until a silence or the connection's
+ * end. */
 bool dnp3_association_online(const struct dnp3_association *association);
+/* The outstation's link address. */
 uint16_t dnp3_association_address(const struct dnp3_association *association);
+/* The internal indications (DNP3_IIN_ bits) of the last accepted fragment, 0 before the first. */
 uint16_t dnp3_association_iin(const struct dnp3_association *association);
-/* When the last frame came, and the last measured round trip in ms (0 before the first). */
+/* When the last frame came, on the library's clock, and the last measured round trip in ms; both 0
+ * before the first. */
 uint64_t dnp3_association_heard(const struct dnp3_association *association);
 uint32_t dnp3_association_round_trip(const struct dnp3_association *association);
+/* Live: they go on counting, over connections, and go with the association. */
 const struct dnp3_association_counters *
 dnp3_association_counters(const struct dnp3_association *association);
 const struct dnp3_transport_counters *

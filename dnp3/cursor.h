@@ -10,18 +10,21 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Octets still to be read; they are the caller's and must stay as long as it is used. */
 struct dnp3_reader {
     const uint8_t *at;
     const uint8_t *end;
     bool failed;
 };
 
+/* A reader of `length` octets, which are borrowed. */
 static inline struct dnp3_reader dnp3_reader_of(const void *octets, size_t length)
 {
     const uint8_t *at = octets;
     return (struct dnp3_reader){.at = at, .end = at + length};
 }
 
+/* Octets not read yet, also after a failure. */
 static inline size_t dnp3_reader_left(const struct dnp3_reader *r)
 {
     return (size_t)(r->end - r->at);
@@ -60,6 +63,7 @@ static inline uint64_t dnp3_load_u64(const uint8_t *p)
     return (uint64_t)dnp3_load_u32(p) | (uint64_t)dnp3_load_u32(p + 4) << 32;
 }
 
+/* The next unsigned integer of 1, 2, 4, 6 or 8 octets; 0 (and failed) where fewer are left. */
 static inline uint8_t dnp3_reader_u8(struct dnp3_reader *r)
 {
     const uint8_t *p = dnp3_reader_take(r, 1);
@@ -97,17 +101,20 @@ struct dnp3_writer {
     bool failed;
 };
 
+/* A writer into `size` octets, which are borrowed. */
 static inline struct dnp3_writer dnp3_writer_of(void *octets, size_t size)
 {
     uint8_t *at = octets;
     return (struct dnp3_writer){.start = at, .at = at, .end = at + size};
 }
 
+/* Octets written so far; after a failure they are not a whole. */
 static inline size_t dnp3_writer_length(const struct dnp3_writer *w)
 {
     return (size_t)(w->at - w->start);
 }
 
+/* Octets for which there is still room. */
 static inline size_t dnp3_writer_left(const struct dnp3_writer *w)
 {
     return (size_t)(w->end - w->at);
@@ -125,6 +132,7 @@ static inline uint8_t *dnp3_writer_reserve(struct dnp3_writer *w, size_t length)
     return octets;
 }
 
+/* Little-endian stores into octets already known to be there. */
 static inline void dnp3_store_u16(uint8_t *p, uint16_t v)
 {
     p[0] = (uint8_t)v;
@@ -137,6 +145,7 @@ static inline void dnp3_store_u32(uint8_t *p, uint32_t v)
     dnp3_store_u16(p + 2, (uint16_t)(v >> 16));
 }
 
+/* Write an unsigned integer of 1, 2, 4, 6 or 8 octets, the low ones of `v`; fail without room. */
 static inline void dnp3_writer_u8(struct dnp3_writer *w, uint8_t v)
 {
     uint8_t *p = dnp3_writer_reserve(w, 1);
@@ -173,6 +182,7 @@ static inline void dnp3_writer_u64(struct dnp3_writer *w, uint64_t v)
     dnp3_writer_u32(w, (uint32_t)(v >> 32));
 }
 
+/* Copies octets; all of them or, without room, none (and failed). NULL is legal for none. */
 static inline void dnp3_writer_octets(struct dnp3_writer *w, const void *octets, size_t length)
 {
     uint8_t *p = dnp3_writer_reserve(w, length);

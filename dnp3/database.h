@@ -49,13 +49,15 @@ void dnp3_database_config_default(struct dnp3_database_config *config);
  * where a variation does not belong to its type. */
 struct dnp3_database *dnp3_database_create(const struct dnp3_allocator *allocator,
                                            const struct dnp3_database_config *config);
+/* NULL is legal. The points of an outstation are the outstation's to free. */
 void dnp3_database_free(struct dnp3_database *database);
 
+/* Indexes of a type, absent points included; 0 for a type that has no place here. */
 uint16_t dnp3_database_count(const struct dnp3_database *database, enum dnp3_point_type type);
 /* The points of a type, index 0 first, dnp3_database_count() of them. */
 const struct dnp3_point *dnp3_database_points(const struct dnp3_database *database,
                                               enum dnp3_point_type type);
-/* One point, or NULL where there is none. */
+/* One point, live until the database goes, or NULL where there is none. */
 const struct dnp3_point *dnp3_database_point(const struct dnp3_database *database,
                                              enum dnp3_point_type type, uint32_t index);
 

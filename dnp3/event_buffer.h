@@ -26,8 +26,10 @@ struct dnp3_event_config {
 
 struct dnp3_event_buffer;
 
+/* All its memory is taken here. NULL without memory. */
 struct dnp3_event_buffer *dnp3_event_buffer_create(const struct dnp3_allocator *allocator,
                                                    const struct dnp3_event_config *config);
+/* NULL is legal. */
 void dnp3_event_buffer_free(struct dnp3_event_buffer *buffer);
 
 /* Adds an event as the newest of its class; octets are copied. True when the oldest of the class

@@ -41,6 +41,7 @@ enum dnp3_link_secondary {
     DNP3_LINK_NOT_SUPPORTED = 15
 };
 
+/* They only grow, and wrap at 32 bits. */
 struct dnp3_link_counters {
     uint32_t frames;      /* whole frames with good CRCs */
     uint32_t crc_errors;  /* a header or a block whose CRC is wrong */
@@ -65,6 +66,7 @@ struct dnp3_link_parser {
     uint8_t partial[DNP3_LINK_FRAME_MAX];
 };
 
+/* No partial frame, counters at zero. */
 void dnp3_link_parser_init(struct dnp3_link_parser *parser);
 /* Forgets a partial frame (the connection changed); counters stay. */
 void dnp3_link_parser_reset(struct dnp3_link_parser *parser);

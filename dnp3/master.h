@@ -29,9 +29,9 @@ struct dnp3_master_config {
     void *user;
 };
 
-/* NULL without memory. */
+/* NULL without memory. `config` is copied. It starts without a connection. */
 struct dnp3_master *dnp3_master_create(const struct dnp3_master_config *config);
-/* Frees its associations too. */
+/* Frees its associations too, as dnp3_association_free() does. NULL is legal. */
 void dnp3_master_free(struct dnp3_master *master);
 
 /* The channel opened: link and sequence state start anew, every association starts up. */
@@ -39,18 +39,23 @@ void dnp3_master_connected(struct dnp3_master *master, uint64_t now_ms);
 /* The channel closed: held confirms are void, controls under way end. */
 void dnp3_master_disconnected(struct dnp3_master *master, uint64_t now_ms);
 
-/* Octets from the channel. Garbage is counted and skipped. */
+/* Octets from the channel, as many as came, cut anywhere. Garbage is counted and skipped; without a
+ * connection all is. Callbacks are called from here. */
 void dnp3_master_feed(struct dnp3_master *master, const uint8_t *octets, size_t length,
                       uint64_t now_ms);
 /* The next octets to write, as one write; 0 when there is nothing to say now. They are valid until
  * the next call into the library with the same pool. Call only when the channel takes them at once:
  * what is taken counts as sent at `now_ms`. */
 size_t dnp3_master_take(struct dnp3_master *master, const uint8_t **octets, uint64_t now_ms);
-/* When tick() is wanted next, or DNP3_NEVER. */
+/* When tick() is wanted next, on the clock of `now_ms` (monotonic, in ms, any origin, the same for
+ * all calls), or DNP3_NEVER. After tick() and taking all it lies in the future. */
 uint64_t dnp3_master_deadline(const struct dnp3_master *master);
+/* Time has passed: timeouts, expired confirms and controls. Early or late calls do no harm. */
 void dnp3_master_tick(struct dnp3_master *master, uint64_t now_ms);
 
+/* Live, over all connections; they go with the master. */
 const struct dnp3_link_counters *dnp3_master_link_counters(const struct dnp3_master *master);
+/* Associations that were created and not freed. */
 size_t dnp3_master_association_count(const struct dnp3_master *master);
 /* Octets that one master takes. */
 size_t dnp3_master_size(void);

@@ -8,6 +8,7 @@
 
 enum dnp3_owner { DNP3_OWNER_LINK, DNP3_OWNER_ASSOCIATION, DNP3_OWNER_OUTSTATION };
 
+/* Borrowed by what is created with it, for that one's whole life. */
 struct dnp3_allocator {
     /* Returns `size` zeroed octets aligned for any type, or NULL. */
     void *(*allocate)(void *user, enum dnp3_owner owner, size_t size);

@@ -140,6 +140,8 @@ struct dnp3_items {
     int error;
 };
 
+/* Starts at the header's first object. Both are borrowed until the last call for these items; a
+ * reader stands behind the header. */
 void dnp3_items_begin(struct dnp3_items *items, const struct dnp3_object_header *header,
                       struct dnp3_time_context *times);
 

@@ -78,6 +78,7 @@ struct dnp3_outstation_counters {
 
 struct dnp3_outstation;
 
+/* Address 1024, master 1, no points, nothing unsolicited; the other defaults stand above. */
 void dnp3_outstation_config_default(struct dnp3_outstation_config *config);
 
 /* NULL without memory or with a configuration out of the ranges above. `pool` is shared with other
@@ -87,6 +88,7 @@ struct dnp3_outstation *dnp3_outstation_create(const struct dnp3_allocator *allo
                                                const struct dnp3_outstation_config *config,
                                                const struct dnp3_outstation_callbacks *callbacks,
                                                void *user);
+/* Its points and events too. NULL is legal. */
 void dnp3_outstation_free(struct dnp3_outstation *outstation);
 
 /* A connection stands, or is gone. What was being sent is forgotten; events stay. */
@@ -126,6 +128,7 @@ void dnp3_outstation_indicate(struct dnp3_outstation *outstation, uint16_t mask,
  * selection; the null unsolicited response is due again. Points and events stay. */
 void dnp3_outstation_restart(struct dnp3_outstation *outstation, uint64_t now_ms);
 
+/* Live, over all connections; they go with the outstation. */
 const struct dnp3_outstation_counters *
 dnp3_outstation_counters(const struct dnp3_outstation *outstation);
 

@@ -17,13 +17,17 @@ enum {
 
 struct dnp3_pool;
 
-/* `buffers` fragments may be under reassembly at once. NULL without memory. */
+/* `buffers` fragments may be under reassembly at once. NULL without memory. The pool outlives the
+ * engines that use it, the allocator the pool. */
 struct dnp3_pool *dnp3_pool_create(const struct dnp3_allocator *allocator, uint16_t buffers);
+/* NULL is legal. Buffers that are still out are gone with it. */
 void dnp3_pool_free(struct dnp3_pool *pool);
 
 /* DNP3_POOL_BUFFER octets, or NULL when all are out. */
 uint8_t *dnp3_pool_borrow(struct dnp3_pool *pool);
+/* Gives a borrowed buffer back; NULL is legal. */
 void dnp3_pool_return(struct dnp3_pool *pool, uint8_t *buffer);
+/* Buffers that are not out. */
 uint16_t dnp3_pool_available(const struct dnp3_pool *pool);
 
 /* Scratch valid until the next call into the library with the same pool: DNP3_FRAGMENT_MAX octets

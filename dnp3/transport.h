@@ -33,7 +33,8 @@ struct dnp3_transport {
     struct dnp3_transport_counters counters;
 };
 
-/* `limit` is at most DNP3_POOL_BUFFER. */
+/* Nothing under way, sequence 0, counters at zero. `limit` is the longest fragment accepted, in
+ * octets, at most DNP3_POOL_BUFFER; longer ones are discarded and counted. */
 void dnp3_transport_init(struct dnp3_transport *transport, uint16_t limit);
 /* Gives a borrowed buffer back and forgets the fragment under way. */
 void dnp3_transport_reset(struct dnp3_transport *transport, struct dnp3_pool *pool);
@@ -45,10 +46,11 @@ void dnp3_transport_reset(struct dnp3_transport *transport, struct dnp3_pool *po
 bool dnp3_transport_receive(struct dnp3_transport *transport, struct dnp3_pool *pool,
                             uint16_t source, const uint8_t *data, size_t length,
                             struct dnp3_reader *fragment);
+/* The fragment of the last receive() has been used: its buffer goes back to the pool. */
 void dnp3_transport_release(struct dnp3_transport *transport, struct dnp3_pool *pool);
 
-/* Writes a fragment as link frames (unconfirmed user data) with `control` as their control octet.
- */
+/* Writes a fragment as link frames with `control` as their control octet, each with the next
+ * transport sequence; dnp3_transport_wire_size() octets, without which the writer fails. */
 void dnp3_transport_write(struct dnp3_transport *transport, struct dnp3_writer *out,
                           uint8_t control, uint16_t destination, uint16_t source,
                           const uint8_t *fragment, size_t length);
