@@ -226,7 +226,8 @@ void dnp3_association_demand(struct dnp3_association *association, enum dnp3_dem
 bool dnp3_association_online(const struct dnp3_association *association);
 /* The outstation's link address. */
 uint16_t dnp3_association_address(const struct dnp3_association *association);
-/* The internal indications (DNP3_IIN_ bits) of the last accepted fragment, 0 before the first. */
+/* The internal indications (DNP3_IIN_ bits) of the last accepted fragment, 0 before the first of
+ * a connection. */
 uint16_t dnp3_association_iin(const struct dnp3_association *association);
 /* When the last frame came, on the library's clock, and the last measured round trip in ms; both 0
  * before the first. */
