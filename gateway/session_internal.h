@@ -53,6 +53,7 @@ struct gw_session {
     bool meta_due;
     bool points_due;
     bool unpublishable_told;
+    bool delta_told;
     bool homeless_told;
     size_t flush_from;   /* the place where the last flush of points ended */
     size_t flush_places; /* of how many */

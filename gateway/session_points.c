@@ -181,6 +181,17 @@ static void take_point(struct gw_session *s, const struct dnp3_object_header *he
     }
 }
 
+static void not_a_total(struct gw_session *s, const struct dnp3_object_header *header)
+{
+    if (!s->delta_told)
+        gw_log(
+            GW_LOG_ERROR, s->config->name,
+            "g%uv%u holds changes, not totals, and is not published: configure another variation "
+            "in the outstation",
+            header->group, header->variation);
+    s->delta_told = true;
+}
+
 static void on_points(void *user, const struct dnp3_object_header *header,
                       const struct dnp3_point *points, size_t count)
 {
@@ -188,6 +199,10 @@ static void on_points(void *user, const struct dnp3_object_header *header,
     bool event = header->row->kind == DNP3_KIND_EVENT;
     if (header->row->type >= GW_MAP_TYPES || (event && s->fragment.skipping))
         return;
+    if (header->row->delta) { /* a change must never pass for a total */
+        not_a_total(s, header);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         take_point(s, header, &points[i], event);
 }

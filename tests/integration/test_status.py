@@ -100,6 +100,17 @@ class Status(unittest.TestCase):
         client.wait(lambda m: [x for x in m[count:] if x.topic == topic and b'"good"' in x.payload],
                     10, "the value without COMM_LOST")
 
+    def test_a_change_is_no_total(self):
+        """20v3 holds the change of a counter: it is told, not published as a value."""
+        objects = b"\x14\x03\x00\x00\x00\x01\x2a\x00\x00\x00" \
+                  b"\x1e\x01\x00\x00\x00\x01\x07\x00\x00\x00"
+        site, client = self.site(dnp3_peer.answer_reads_with(objects, 10))
+        site.start_gateway()
+        prefix = "dnp3/test/device-0/point/"
+        client.wait(lambda m: [x for x in m if x.topic == prefix + "level-0"], 10, "the analog")
+        self.assertFalse([x for x in client.messages if x.topic == prefix + "count-0"])
+        self.assertIn("g20v3 holds changes", site.log("gateway"))
+
     def test_gateway_status_birth_will_and_stop(self):
         site, client = self.site()
         topic = "dnp3/test/status"

@@ -97,3 +97,21 @@ def answer_from(address, master=1):
         while connection.recv(4096):
             connection.sendall(frame(0x44, master, address, b"\xC0\xF0\x82\x00\x00"))
     return behave
+
+
+def answer_reads_with(objects, address, master=1):
+    """Answers every request, READs with these objects."""
+    def behave(connection):
+        while True:
+            octets = connection.recv(4096)
+            if not octets:
+                return
+            if link_function(octets) != 4 or len(octets) < 13:
+                continue
+            control, function = octets[11], octets[12]
+            if function == 0:  # CONFIRM
+                continue
+            body = objects if function == 1 else b""
+            answer = bytes([0xC0, 0xC0 | control & 0x0F, 0x81, 0, 0]) + body
+            connection.sendall(frame(0x44, master, address, answer))
+    return behave
