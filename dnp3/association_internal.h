@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The insides of master and association, shared by the files that move them: master.c (channel and
  * link), task.c (what is sent next), response.c (what comes), confirm.c (owed confirms),
- * operate.c (controls), request.c and broadcast.c (the host's
- * requests), time_sync.c (the clock). Not for hosts. */
+ * half_duplex.c (who may speak where one may at a time), operate.c (controls), request.c and
+ * broadcast.c (the host's requests), time_sync.c (the clock). Not for hosts. */
 #ifndef DNP3_ASSOCIATION_INTERNAL_H
 #define DNP3_ASSOCIATION_INTERNAL_H
 
@@ -45,6 +45,9 @@ struct backoff {
  * the host is asked: peers acknowledge within 40 to 200 ms where they have nothing to say. */
 enum { LINE_WAIT_MS = 1000, LINE_ASK_MS = 5 };
 
+/* How long an owed confirm keeps others from a half-duplex channel (rule 6). */
+enum { YIELD_MS = 200 };
+
 enum owed_state { OWED_NONE, OWED_HELD, OWED_READY };
 
 /* A confirm that the outstation waits for. */
@@ -54,6 +57,7 @@ struct owed {
     uint8_t sequence;
     bool more; /* solicited: further fragments follow our confirm */
     uint64_t expires_ms;
+    uint64_t yields_ms; /* half-duplex: another association may send its request from then on */
 };
 
 /* The last unsolicited fragment, to know its repeat (rule 2). */
@@ -238,6 +242,18 @@ void dnp3_confirm_restarted(struct dnp3_association *a);
 bool dnp3_confirm_next(struct dnp3_association *a, struct dnp3_writer *out);
 uint64_t dnp3_confirm_deadline(const struct dnp3_association *a);
 void dnp3_confirm_tick(struct dnp3_association *a);
+/* Half-duplex: a request to another outstation leaves; holds that have had their time end. */
+void dnp3_confirm_yield(struct dnp3_association *a);
+
+/* half_duplex.c; nothing of it is asked on full-duplex channels */
+/* A reply of the link layer; a confirm; a request: may it leave now? */
+bool dnp3_half_duplex_may_reply(const struct dnp3_association *a);
+bool dnp3_half_duplex_may_confirm(const struct dnp3_association *a);
+bool dnp3_half_duplex_may_request(const struct dnp3_association *a);
+/* A request has left. */
+void dnp3_half_duplex_requested(struct dnp3_association *a);
+/* When the task that is due at `deadline` can leave. */
+uint64_t dnp3_half_duplex_deadline(const struct dnp3_association *a, uint64_t deadline);
 
 /* broadcast.c */
 /* A broadcast onto the wire, if the channel is quiet. */

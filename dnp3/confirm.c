@@ -32,6 +32,7 @@ void dnp3_confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_v
                           .sequence = sequence,
                           .more = more,
                           .expires_ms = expiry(a),
+                          .yields_ms = association_now(a) + YIELD_MS,
                           .state = verdict == DNP3_CONFIRM_NOW ? OWED_READY : OWED_HELD};
 }
 
@@ -153,22 +154,38 @@ static void late(struct dnp3_association *a)
 }
 
 /* An unsolicited hold that expires only ends the right to confirm: the host goes on delivering, and
- * the outstation's repeat renews the hold, or its events are read when it has stopped repeating. A
- * solicited one is over: what it carried comes again
- * with the next READ, so the host is told. */
+ * the outstation's repeat renews the hold, or its events are read when it has stopped repeating. */
+static void expire_unsolicited(struct dnp3_association *a)
+{
+    a->unsolicited = (struct owed){0};
+    dnp3_task_read_events_later(a, a->config->retry_min_ms + a->config->confirm_timeout_ms);
+    late(a);
+}
+
+/* A solicited one is over: what it carried comes again with the next READ, so the host is told. */
+static void expire_solicited(struct dnp3_association *a)
+{
+    bool more = a->solicited.more;
+    dnp3_confirm_void(a, &a->solicited);
+    late(a);
+    if (more)
+        dnp3_task_failed(a);
+}
+
 void dnp3_confirm_tick(struct dnp3_association *a)
 {
     uint64_t now = association_now(a);
-    if (a->unsolicited.state != OWED_NONE && now >= a->unsolicited.expires_ms) {
-        a->unsolicited = (struct owed){0};
-        dnp3_task_read_events_later(a, a->config->retry_min_ms + a->config->confirm_timeout_ms);
-        late(a);
-    }
-    if (a->solicited.state != OWED_NONE && now >= a->solicited.expires_ms) {
-        bool more = a->solicited.more;
-        dnp3_confirm_void(a, &a->solicited);
-        late(a);
-        if (more)
-            dnp3_task_failed(a);
-    }
+    if (a->unsolicited.state != OWED_NONE && now >= a->unsolicited.expires_ms)
+        expire_unsolicited(a);
+    if (a->solicited.state != OWED_NONE && now >= a->solicited.expires_ms)
+        expire_solicited(a);
+}
+
+void dnp3_confirm_yield(struct dnp3_association *a)
+{
+    uint64_t now = association_now(a);
+    if (a->unsolicited.state == OWED_HELD && now >= a->unsolicited.yields_ms)
+        expire_unsolicited(a);
+    if (a->solicited.state == OWED_HELD && now >= a->solicited.yields_ms)
+        expire_solicited(a);
 }

@@ -181,13 +181,30 @@ bool dnp3_master_take_link_reply(struct dnp3_association *a, struct dnp3_writer 
     return true;
 }
 
+static bool next_confirm(struct dnp3_association *a, struct dnp3_writer *fragment)
+{
+    bool may = !a->master->config.half_duplex || dnp3_half_duplex_may_confirm(a);
+    return may && !a->link_full && dnp3_confirm_next(a, fragment);
+}
+
+static bool next_request(struct dnp3_association *a, struct dnp3_writer *fragment)
+{
+    bool half_duplex = a->master->config.half_duplex;
+    if ((half_duplex && !dnp3_half_duplex_may_request(a)) || !dnp3_task_next(a, fragment))
+        return false;
+    if (half_duplex)
+        dnp3_half_duplex_requested(a);
+    return true;
+}
+
 static void take_one(struct dnp3_association *a, struct dnp3_writer *wire)
 {
     struct dnp3_pool *pool = a->master->config.pool;
-    if (dnp3_master_take_link_reply(a, wire))
+    bool may_reply = !a->master->config.half_duplex || dnp3_half_duplex_may_reply(a);
+    if (may_reply && dnp3_master_take_link_reply(a, wire))
         return;
     struct dnp3_writer fragment = dnp3_writer_of(dnp3_pool_fragment(pool), a->config->max_request);
-    if (!(!a->link_full && dnp3_confirm_next(a, &fragment)) && !dnp3_task_next(a, &fragment))
+    if (!next_confirm(a, &fragment) && !next_request(a, &fragment))
         return;
     if (dnp3_writer_length(&fragment))
         dnp3_transport_write(
@@ -195,6 +212,31 @@ static void take_one(struct dnp3_association *a, struct dnp3_writer *wire)
             a->address, a->config->master_address, fragment.start, dnp3_writer_length(&fragment));
     else
         write_frame(a, DNP3_LINK_DIR | DNP3_LINK_PRM | DNP3_LINK_REQUEST_LINK_STATUS, wire);
+}
+
+/* Every association in turn, until one has something to say. */
+static size_t take_round(struct dnp3_master *master, struct dnp3_writer *wire)
+{
+    for (size_t i = 0; i < master->count; i++) {
+        struct dnp3_association *a = master->turn ? master->turn : master->associations;
+        master->turn = a->next;
+        take_one(a, wire);
+        size_t length = dnp3_writer_length(wire);
+        a->counters.tx_octets += length;
+        if (length)
+            return length;
+    }
+    return 0;
+}
+
+/* On a half-duplex channel a control that ends without leaving lets those speak who were asked
+ * before it. */
+static size_t controls_waiting(const struct dnp3_master *master)
+{
+    size_t count = 0;
+    for (const struct dnp3_association *a = master->associations; a; a = a->next)
+        count += a->commands_queued;
+    return count;
 }
 
 size_t dnp3_master_take(struct dnp3_master *master, const uint8_t **octets, uint64_t now_ms)
@@ -207,18 +249,15 @@ size_t dnp3_master_take(struct dnp3_master *master, const uint8_t **octets, uint
         *octets = wire.start;
         return dnp3_writer_length(&wire);
     }
-    for (size_t i = 0; i < master->count; i++) {
-        struct dnp3_association *a = master->turn ? master->turn : master->associations;
-        master->turn = a->next;
-        take_one(a, &wire);
-        size_t length = dnp3_writer_length(&wire);
-        if (!length)
-            continue;
-        a->counters.tx_octets += length;
-        *octets = wire.start;
-        return length;
-    }
-    return 0;
+    size_t length;
+    bool again;
+    do {
+        size_t waiting = master->config.half_duplex ? controls_waiting(master) : 0;
+        length = take_round(master, &wire);
+        again = master->config.half_duplex && controls_waiting(master) != waiting;
+    } while (!length && again);
+    *octets = wire.start;
+    return length;
 }
 
 uint64_t dnp3_master_deadline(const struct dnp3_master *master)
@@ -228,6 +267,8 @@ uint64_t dnp3_master_deadline(const struct dnp3_master *master)
     uint64_t next = dnp3_broadcast_deadline(master);
     for (const struct dnp3_association *a = master->associations; a; a = a->next) {
         uint64_t task = dnp3_task_deadline(a);
+        if (master->config.half_duplex)
+            task = dnp3_half_duplex_deadline(a, task);
         uint64_t confirm = dnp3_confirm_deadline(a);
         uint64_t soonest = task < confirm ? task : confirm;
         next = soonest < next ? soonest : next;

@@ -24,6 +24,9 @@ struct dnp3_master_config {
      * then differently in each run. */
     uint32_t spread;
     bool broadcast; /* broadcasts are allowed (broadcast.h) */
+    /* One station speaks at a time (serial lines): one request is on the wire at a time over all
+     * associations, and an owed confirm holds the channel (rule 6). */
+    bool half_duplex;
     /* A frame came that no association expects: its source and destination. May be NULL. */
     void (*stranger)(void *user, uint16_t source, uint16_t destination);
     void *user;

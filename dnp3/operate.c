@@ -181,6 +181,7 @@ bool dnp3_operate_follow_up(struct dnp3_association *a, struct dnp3_writer *out)
         return false;
     }
     a->follow_up = REQUEST_NONE;
+    dnp3_confirm_void(a, &a->solicited); /* rule 1; on half-duplex channels it has not left */
     send(a, REQUEST_OPERATE, DNP3_FUNCTION_OPERATE, out);
     return true;
 }

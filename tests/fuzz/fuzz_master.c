@@ -483,8 +483,11 @@ static void create(struct world *world, const struct dnp3_allocator *allocator)
 {
     uint8_t how = next(world);
     world->pool = dnp3_pool_create(allocator, BUFFERS);
-    world->master = dnp3_master_create(&(struct dnp3_master_config){
-        .allocator = allocator, .pool = world->pool, .spread = 1, .broadcast = true});
+    world->master = dnp3_master_create(&(struct dnp3_master_config){.allocator = allocator,
+                                                                    .pool = world->pool,
+                                                                    .spread = 1,
+                                                                    .broadcast = true,
+                                                                    .half_duplex = how & 128});
     dnp3_link_parser_init(&world->parser);
     for (size_t i = 0; i < SIDES; i++) {
         struct side *side = &world->sides[i];

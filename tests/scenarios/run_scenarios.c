@@ -486,6 +486,12 @@ static void broadcasts(struct run *run, char *text)
     run->world.broadcast = script_is(text, "allowed");
 }
 
+static void half_duplex(struct run *run, char *text)
+{
+    (void)text;
+    run->world.half_duplex = true;
+}
+
 static void say(struct run *run, char *text)
 {
     say_fragment(run, text, true);
@@ -509,6 +515,7 @@ static const struct {
     bool before;  /* allowed before the first connect */
 } lines[] = {{"outstation", outstation, false, true},
              {"buffers", buffers, false, true},
+             {"half_duplex", half_duplex, false, true},
              {"set", set, false, true},
              {"poll", poll, false, true},
              {"broadcasts", broadcasts, false, true},

@@ -307,6 +307,7 @@ void world_create(struct world *world)
 {
     struct dnp3_master_config config = {.allocator = &world->allocator,
                                         .spread = 1,
+                                        .half_duplex = world->half_duplex,
                                         .stranger = on_stranger,
                                         .user = world,
                                         .broadcast = world->broadcast};
@@ -364,6 +365,13 @@ static void check_confirm(struct side *side, uint8_t control)
 
 static void check_request(struct side *side, uint8_t function)
 {
+    const struct world *world = side->world;
+    for (size_t i = 0; world->half_duplex && i < world->side_count; i++) {
+        const struct side *other = &world->sides[i];
+        if (other != side && other->asked &&
+            world->now < other->asked_ms + other->config.response_timeout_ms)
+            broken(side, "a second request on a half-duplex channel");
+    }
     if (side->asked && side->world->now < side->asked_ms + side->config.response_timeout_ms)
         broken(side, "a second request is outstanding");
     side->asked =

@@ -93,6 +93,7 @@ struct world {
     uint64_t now;
     int64_t wall_ms; /* at now = 0; negative: not to be trusted */
     bool line_busy;
+    bool half_duplex;
     bool connected;
     bool broadcast;   /* allowed */
     bool withholding; /* a poll of events then falls due and is passed over */
