@@ -24,8 +24,9 @@ struct gw_channel_callbacks {
     void (*closed)(void *user, enum gw_reason reason);
 };
 
-/* A TCP client; the endpoints are tried in order, one an open. `user_timeout_ms`: how long written
- * octets may stay unacknowledged before the kernel gives the connection up (scope rule 15). */
+/* Of the kind that `config` says: a TCP client, whose endpoints are tried in order, one an open; or
+ * a serial port. `user_timeout_ms`: how long what was written to a TCP connection may stay
+ * unacknowledged before the kernel gives it up (scope rule 15). */
 struct gw_channel *gw_channel_create(uv_loop_t *loop, const struct gw_channel_config *config,
                                      uint32_t user_timeout_ms,
                                      const struct gw_channel_callbacks *callbacks, void *user);
@@ -38,14 +39,19 @@ void gw_channel_rewind(struct gw_channel *channel);
  * not writable and must not be written to. */
 void gw_channel_write(struct gw_channel *channel, const uint8_t *octets, size_t length);
 bool gw_channel_writable(const struct gw_channel *channel);
-/* Octets written that the peer has not acknowledged yet. */
+/* Octets written that the peer has not acknowledged yet; serial: that have not left the port. */
 size_t gw_channel_unacknowledged(const struct gw_channel *channel);
+/* What was written and may still arrive late does not: a TCP connection that holds such octets is
+ * thrown away with them (`closed` follows), a serial port is emptied and stays open. */
+void gw_channel_discard(struct gw_channel *channel);
 /* Closes what is open or opening; `abort` throws away what has not left (SO_LINGER 0). `closed`
  * follows from the loop. */
 void gw_channel_close(struct gw_channel *channel, bool abort);
 /* Closes and releases; no callback comes any more. NULL is legal. */
 void gw_channel_free(struct gw_channel *channel);
-/* The endpoint in use or tried last. */
+/* The endpoint in use or tried last; NULL where the kind has none. */
 const struct gw_endpoint *gw_channel_endpoint(const struct gw_channel *channel);
+/* More about the last `closed` than its reason says, a sentence until the next open; or NULL. */
+const char *gw_channel_detail(const struct gw_channel *channel);
 
 #endif

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "gateway/channel.h"
+#include "gateway/channel_kind.h"
 #include "gateway/memory.h"
 
 enum { READ_BUFFER = 65536 };
@@ -17,7 +17,8 @@ static char read_buffer[READ_BUFFER];
 
 enum stage { STAGE_CLOSED, STAGE_RESOLVING, STAGE_CONNECTING, STAGE_OPEN, STAGE_CLOSING };
 
-struct gw_channel {
+struct tcp_channel {
+    struct gw_channel base;
     uv_tcp_t tcp;
     uv_timer_t deadline;
     union { /* one at a time */
@@ -25,13 +26,8 @@ struct gw_channel {
         uv_connect_t connect;
         uv_write_t write;
     } request;
-    uv_loop_t *loop;
-    const struct gw_channel_config *config;
-    struct gw_channel_callbacks callbacks;
-    void *user;
     uint8_t *left_over; /* of a write, until the kernel has it */
     size_t left_over_length;
-    uint32_t user_timeout_ms;
     uint16_t next_endpoint;
     uint16_t endpoint;
     uint8_t stage;   /* enum stage */
@@ -41,22 +37,7 @@ struct gw_channel {
     enum gw_reason reason;
 };
 
-struct gw_channel *gw_channel_create(uv_loop_t *loop, const struct gw_channel_config *config,
-                                     uint32_t user_timeout_ms,
-                                     const struct gw_channel_callbacks *callbacks, void *user)
-{
-    struct gw_channel *channel = gw_memory_allocate(GW_OWNER_LINK, sizeof *channel);
-    if (!channel)
-        return NULL;
-    channel->loop = loop;
-    channel->config = config;
-    channel->callbacks = *callbacks;
-    channel->user = user;
-    channel->user_timeout_ms = user_timeout_ms;
-    return channel;
-}
-
-static void settle(struct gw_channel *channel)
+static void settle(struct tcp_channel *channel)
 {
     if (channel->handles || channel->request_pending)
         return;
@@ -67,17 +48,17 @@ static void settle(struct gw_channel *channel)
     if (channel->freeing)
         gw_memory_release(channel);
     else
-        channel->callbacks.closed(channel->user, channel->reason);
+        channel->base.callbacks.closed(channel->base.user, channel->reason);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    struct gw_channel *channel = handle->data;
+    struct tcp_channel *channel = handle->data;
     channel->handles--;
     settle(channel);
 }
 
-static void shut(struct gw_channel *channel, enum gw_reason reason, bool abort)
+static void shut(struct tcp_channel *channel, enum gw_reason reason, bool abort)
 {
     if (channel->stage == STAGE_CLOSING || channel->stage == STAGE_CLOSED)
         return;
@@ -119,7 +100,7 @@ static enum gw_reason loss_of(int error)
 
 static void on_deadline(uv_timer_t *timer)
 {
-    struct gw_channel *channel = timer->data;
+    struct tcp_channel *channel = timer->data;
     shut(channel,
          channel->stage == STAGE_RESOLVING ? GW_REASON_DNS_FAILED : GW_REASON_CONNECT_TIMEOUT,
          false);
@@ -134,16 +115,17 @@ static void on_allocate(uv_handle_t *handle, size_t size, uv_buf_t *buffer)
 
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 {
-    struct gw_channel *channel = stream->data;
+    struct tcp_channel *channel = stream->data;
     if (length > 0)
-        channel->callbacks.octets(channel->user, (const uint8_t *)buffer->base, (size_t)length);
+        channel->base.callbacks.octets(channel->base.user, (const uint8_t *)buffer->base,
+                                       (size_t)length);
     else if (length < 0)
         shut(channel, loss_of((int)length), false);
 }
 
 static void on_connected(uv_connect_t *request, int error)
 {
-    struct gw_channel *channel = request->data;
+    struct tcp_channel *channel = request->data;
     channel->request_pending = false;
     if (channel->stage == STAGE_CLOSING) {
         settle(channel);
@@ -156,15 +138,15 @@ static void on_connected(uv_connect_t *request, int error)
     uv_os_fd_t fd;
     uv_tcp_nodelay(&channel->tcp, 1);
     if (uv_fileno((uv_handle_t *)&channel->tcp, &fd) == 0)
-        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &channel->user_timeout_ms,
-                   sizeof channel->user_timeout_ms);
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &channel->base.user_timeout_ms,
+                   sizeof channel->base.user_timeout_ms);
     uv_timer_stop(&channel->deadline);
     channel->stage = STAGE_OPEN;
     uv_read_start((uv_stream_t *)&channel->tcp, on_allocate, on_read);
-    channel->callbacks.opened(channel->user);
+    channel->base.callbacks.opened(channel->base.user);
 }
 
-static void connect_to(struct gw_channel *channel, const struct sockaddr *address)
+static void connect_to(struct tcp_channel *channel, const struct sockaddr *address)
 {
     channel->stage = STAGE_CONNECTING;
     channel->request.connect.data = channel;
@@ -177,7 +159,7 @@ static void connect_to(struct gw_channel *channel, const struct sockaddr *addres
 
 static void on_resolved(uv_getaddrinfo_t *request, int error, struct addrinfo *found)
 {
-    struct gw_channel *channel = request->data;
+    struct tcp_channel *channel = request->data;
     channel->request_pending = false;
     if (channel->stage == STAGE_CLOSING)
         settle(channel);
@@ -188,14 +170,14 @@ static void on_resolved(uv_getaddrinfo_t *request, int error, struct addrinfo *f
     uv_freeaddrinfo(found);
 }
 
-static void resolve(struct gw_channel *channel, const struct gw_endpoint *endpoint)
+static void resolve(struct tcp_channel *channel, const struct gw_endpoint *endpoint)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     char port[8];
     snprintf(port, sizeof port, "%u", endpoint->port);
     channel->stage = STAGE_RESOLVING;
     channel->request.resolve.data = channel;
-    int error = uv_getaddrinfo(channel->loop, &channel->request.resolve, on_resolved,
+    int error = uv_getaddrinfo(channel->base.loop, &channel->request.resolve, on_resolved,
                                endpoint->host, port, &hints);
     if (error)
         shut(channel, GW_REASON_DNS_FAILED, false);
@@ -203,21 +185,28 @@ static void resolve(struct gw_channel *channel, const struct gw_endpoint *endpoi
         channel->request_pending = true;
 }
 
-void gw_channel_open(struct gw_channel *channel)
+static const struct gw_endpoint *tcp_endpoint(const struct gw_channel *base)
 {
+    const struct tcp_channel *channel = (const struct tcp_channel *)base;
+    return &channel->base.config->endpoints[channel->endpoint];
+}
+
+static void tcp_open(struct gw_channel *base)
+{
+    struct tcp_channel *channel = (struct tcp_channel *)base;
     if (channel->stage != STAGE_CLOSED)
         return;
     channel->endpoint = channel->next_endpoint;
     channel->next_endpoint =
-        (uint16_t)((channel->next_endpoint + 1u) % channel->config->endpoint_count);
-    const struct gw_endpoint *endpoint = gw_channel_endpoint(channel);
+        (uint16_t)((channel->next_endpoint + 1u) % channel->base.config->endpoint_count);
+    const struct gw_endpoint *endpoint = tcp_endpoint(base);
 
-    uv_tcp_init(channel->loop, &channel->tcp);
-    uv_timer_init(channel->loop, &channel->deadline);
+    uv_tcp_init(channel->base.loop, &channel->tcp);
+    uv_timer_init(channel->base.loop, &channel->deadline);
     channel->tcp.data = channel;
     channel->deadline.data = channel;
     channel->handles = 2;
-    uv_timer_start(&channel->deadline, on_deadline, channel->config->connect_timeout_ms, 0);
+    uv_timer_start(&channel->deadline, on_deadline, channel->base.config->connect_timeout_ms, 0);
 
     struct sockaddr_storage address;
     if (uv_ip4_addr(endpoint->host, endpoint->port, (struct sockaddr_in *)&address) == 0 ||
@@ -227,14 +216,15 @@ void gw_channel_open(struct gw_channel *channel)
         resolve(channel, endpoint);
 }
 
-void gw_channel_rewind(struct gw_channel *channel)
+static void tcp_rewind(struct gw_channel *base)
 {
+    struct tcp_channel *channel = (struct tcp_channel *)base;
     channel->next_endpoint = 0;
 }
 
 static void on_written(uv_write_t *request, int error)
 {
-    struct gw_channel *channel = request->data;
+    struct tcp_channel *channel = request->data;
     channel->request_pending = false;
     gw_memory_release(channel->left_over);
     channel->left_over = NULL;
@@ -244,10 +234,10 @@ static void on_written(uv_write_t *request, int error)
     else if (error)
         shut(channel, loss_of(error), false);
     else
-        channel->callbacks.writable(channel->user);
+        channel->base.callbacks.writable(channel->base.user);
 }
 
-static void write_later(struct gw_channel *channel, const uint8_t *octets, size_t length)
+static void write_later(struct tcp_channel *channel, const uint8_t *octets, size_t length)
 {
     channel->left_over = gw_memory_allocate(GW_OWNER_LINK, length);
     if (!channel->left_over) {
@@ -264,10 +254,9 @@ static void write_later(struct gw_channel *channel, const uint8_t *octets, size_
         channel->request_pending = true;
 }
 
-void gw_channel_write(struct gw_channel *channel, const uint8_t *octets, size_t length)
+static void tcp_write(struct gw_channel *base, const uint8_t *octets, size_t length)
 {
-    if (!gw_channel_writable(channel))
-        return;
+    struct tcp_channel *channel = (struct tcp_channel *)base;
     uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)octets, (unsigned)length);
     int written = uv_try_write((uv_stream_t *)&channel->tcp, &buffer, 1);
     if (written < 0 && written != UV_EAGAIN) {
@@ -279,13 +268,15 @@ void gw_channel_write(struct gw_channel *channel, const uint8_t *octets, size_t 
         write_later(channel, octets + done, length - done);
 }
 
-bool gw_channel_writable(const struct gw_channel *channel)
+static bool tcp_writable(const struct gw_channel *base)
 {
+    const struct tcp_channel *channel = (const struct tcp_channel *)base;
     return channel->stage == STAGE_OPEN && !channel->request_pending;
 }
 
-size_t gw_channel_unacknowledged(const struct gw_channel *channel)
+static size_t tcp_unacknowledged(const struct gw_channel *base)
 {
+    const struct tcp_channel *channel = (const struct tcp_channel *)base;
     uv_os_fd_t fd;
     int octets = 0;
     if (channel->stage != STAGE_OPEN || uv_fileno((const uv_handle_t *)&channel->tcp, &fd) != 0 ||
@@ -294,15 +285,15 @@ size_t gw_channel_unacknowledged(const struct gw_channel *channel)
     return (size_t)octets;
 }
 
-void gw_channel_close(struct gw_channel *channel, bool abort)
+static void tcp_close(struct gw_channel *base, bool abort)
 {
+    struct tcp_channel *channel = (struct tcp_channel *)base;
     shut(channel, GW_REASON_OK, abort);
 }
 
-void gw_channel_free(struct gw_channel *channel)
+static void tcp_free(struct gw_channel *base)
 {
-    if (!channel)
-        return;
+    struct tcp_channel *channel = (struct tcp_channel *)base;
     channel->freeing = true;
     if (channel->stage == STAGE_CLOSED)
         gw_memory_release(channel);
@@ -310,7 +301,21 @@ void gw_channel_free(struct gw_channel *channel)
         shut(channel, GW_REASON_OK, false);
 }
 
-const struct gw_endpoint *gw_channel_endpoint(const struct gw_channel *channel)
+static void tcp_discard(struct gw_channel *base)
 {
-    return &channel->config->endpoints[channel->endpoint];
+    if (tcp_unacknowledged(base))
+        tcp_close(base, true);
 }
+
+const struct gw_channel_kind gw_channel_tcp = {
+    .size = sizeof(struct tcp_channel),
+    .open = tcp_open,
+    .rewind = tcp_rewind,
+    .write = tcp_write,
+    .writable = tcp_writable,
+    .unacknowledged = tcp_unacknowledged,
+    .discard = tcp_discard,
+    .close = tcp_close,
+    .free = tcp_free,
+    .endpoint = tcp_endpoint,
+};

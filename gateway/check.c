@@ -112,6 +112,15 @@ static void print_startup(FILE *out, const struct gw_profile *profile)
     fprintf(out, "%s\n", profile->clear_restart ? "" : "; leaves DEVICE_RESTART set");
 }
 
+static void print_channel(FILE *out, const struct gw_channel_config *channel)
+{
+    char port[300];
+    if (channel->type != GW_CHANNEL_SERIAL)
+        print_endpoints(out, "tcp://", channel->endpoints, channel->endpoint_count);
+    else if (gw_serial_print(&channel->serial, port, sizeof port) > 0)
+        fprintf(out, "serial %s", port);
+}
+
 static void print_session(FILE *out, const struct gw_config *config,
                           const struct gw_outstation_config *outstation)
 {
@@ -121,7 +130,7 @@ static void print_session(FILE *out, const struct gw_config *config,
     char alive[24];
     char topic[GW_TOPIC_MAX];
     fputs("  connects    ", out);
-    print_endpoints(out, "tcp://", channel->endpoints, channel->endpoint_count);
+    print_channel(out, channel);
     if (!channel->is_private)
         fprintf(out, " (channel %s)", channel->name);
     fprintf(out, ", master %u to outstation %u\n", profile->master_address, outstation->address);

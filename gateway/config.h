@@ -13,18 +13,20 @@
 #include "gateway/mapping.h"
 #include "gateway/mqtt_config.h"
 #include "gateway/profile.h"
+#include "gateway/serial.h"
 
 enum gw_clock_mode { GW_CLOCK_AUTO, GW_CLOCK_TRUSTED, GW_CLOCK_UNTRUSTED };
-enum gw_channel_type { GW_CHANNEL_TCP };
+enum gw_channel_type { GW_CHANNEL_TCP, GW_CHANNEL_SERIAL };
 
 struct gw_channel_config {
     const char *name;                    /* of a private channel: its outstation's */
     uint8_t type;                        /* enum gw_channel_type */
     bool is_private;                     /* made by an outstation's `connect` */
-    const struct gw_endpoint *endpoints; /* fail-over in this order, at least one */
+    const struct gw_endpoint *endpoints; /* tcp: fail-over in this order, at least one */
     size_t endpoint_count;
     uint32_t connect_timeout_ms;
     uint32_t reconnect_min_ms, reconnect_max_ms;
+    struct gw_serial_config serial;
 };
 
 struct gw_var {

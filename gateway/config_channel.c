@@ -8,7 +8,7 @@
 /* Schemes of the format that come later: a clear word instead of "expected". */
 static bool is_planned(const char *scheme, size_t length)
 {
-    static const char *const planned[] = {"mqtts", "tls", "udp", "serial"};
+    static const char *const planned[] = {"mqtts", "tls", "udp"};
     for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
         if (strlen(planned[i]) == length && memcmp(planned[i], scheme, length) == 0)
             return true;
@@ -88,6 +88,63 @@ static bool add_twice(const struct gw_loader *loader, size_t first, size_t secon
     return false;
 }
 
+/* Which keys are of which type of channel; all others are of every type. */
+static const struct {
+    const char *key;
+    enum gw_channel_type type;
+} typed_keys[] = {{"endpoints", GW_CHANNEL_TCP}, {"connect_timeout_s", GW_CHANNEL_TCP},
+                  {"device", GW_CHANNEL_SERIAL}, {"baud", GW_CHANNEL_SERIAL},
+                  {"data", GW_CHANNEL_SERIAL},   {"parity", GW_CHANNEL_SERIAL},
+                  {"stop", GW_CHANNEL_SERIAL},   {"flow", GW_CHANNEL_SERIAL},
+                  {"rs485", GW_CHANNEL_SERIAL},  {"turnaround_s", GW_CHANNEL_SERIAL}};
+
+static void refuse_foreign_keys(const struct gw_source *source, const struct gw_json_path *element,
+                                enum gw_channel_type type)
+{
+    static const char *const types[] = {[GW_CHANNEL_TCP] = "tcp", [GW_CHANNEL_SERIAL] = "serial"};
+    for (size_t i = 0; i < sizeof typed_keys / sizeof *typed_keys; i++) {
+        struct gw_json_path step = {.parent = element, .key = typed_keys[i].key};
+        if (typed_keys[i].type != type && json_object_get(source->object, typed_keys[i].key))
+            gw_json_error_key(source->file, &step, "a key of %s channels, this one is %s",
+                              types[typed_keys[i].type], types[type]);
+    }
+}
+
+static void check_serial(const struct gw_source *source, const struct gw_json_path *element,
+                         const struct gw_serial_config *serial)
+{
+    struct gw_json_path device = {.parent = element, .key = "device"};
+    struct gw_json_path data = {.parent = element, .key = "data"};
+    struct gw_json_path flow = {.parent = element, .key = "flow"};
+    if (!json_object_get(source->object, "device"))
+        gw_json_error(source->file, element, "\"device\" is missing: a serial channel needs it");
+    else if (serial->device && *serial->device != '/')
+        gw_json_error(source->file, &device, "expected a path, as \"/dev/ttyS1\"");
+    if (serial->data != 8)
+        gw_json_warning(source->file, &data, "DNP3's octets need 8 data bits");
+    if (serial->flow == GW_FLOW_SOFTWARE)
+        gw_json_warning(source->file, &flow,
+                        "DNP3's octets may be XON and XOFF too: \"none\" or \"hardware\" is safe");
+}
+
+static bool device_twice(const struct gw_loader *loader, size_t first, size_t second)
+{
+    const struct gw_source *other = loader->channel_sources.items + first;
+    const struct gw_source *source = loader->channel_sources.items + second;
+    const char *device = loader->channels[second].serial.device;
+    struct gw_source_path path;
+    struct gw_json_path step = {.parent = gw_source_path(source, &path), .key = "device"};
+    char place[300];
+    if (!device || !loader->channels[first].serial.device ||
+        strcmp(device, loader->channels[first].serial.device) != 0)
+        return false;
+    struct gw_source_path other_path;
+    gw_json_place_format(other->file, gw_source_path(other, &other_path), place, sizeof place);
+    gw_json_error(source->file, &step, "a device is one channel's: %s is there twice, also at %s",
+                  device, place);
+    return true;
+}
+
 static void load_channel(struct gw_loader *loader, const struct gw_source *source,
                          struct gw_channel_config *channel)
 {
@@ -100,6 +157,12 @@ static void load_channel(struct gw_loader *loader, const struct gw_source *sourc
     gw_keys_check(&reader, tables, 1, source->object, element);
     gw_keys_default(loader->arena, &gw_channel_keys, channel);
     gw_keys_read(&reader, &gw_channel_keys, source->object, element, channel);
+    if (json_object_get(source->object, "type") && loader->errors->errors == before)
+        refuse_foreign_keys(source, element, channel->type);
+    if (channel->type == GW_CHANNEL_SERIAL) {
+        check_serial(source, element, &channel->serial);
+        return;
+    }
     const json_t *endpoints = json_object_get(source->object, "endpoints");
     if (endpoints && gw_keys_list(&reader, endpoints, &step))
         gw_loader_endpoints(loader, source->file, endpoints, &step, "", 20000, &channel->endpoints,
@@ -122,6 +185,8 @@ void gw_load_channels(struct gw_loader *loader)
             if (loader->channels[j].name && strcmp(loader->channels[j].name, name) == 0 &&
                 !add_twice(loader, j, i))
                 break;
+        for (size_t j = 0; j < i && !device_twice(loader, j, i); j++)
+            ;
     }
     loader->config->channels = loader->channels;
     loader->config->channel_count = count;

@@ -243,10 +243,36 @@ static void read_reconnect(const struct gw_reader *reader, const json_t *value,
     channel->reconnect_max_ms = (uint32_t)(most * 1000 + 0.5);
 }
 
+static void read_baud(const struct gw_reader *reader, const json_t *value,
+                      const struct gw_json_path *path, void *field)
+{
+    uint32_t *baud = field;
+    char speeds[160] = "";
+    size_t used = 0;
+    for (const uint32_t *speed = gw_serial_speeds; *speed; speed++) {
+        if (json_is_integer(value) && json_integer_value(value) == *speed) {
+            *baud = *speed;
+            return;
+        }
+        used +=
+            (size_t)snprintf(speeds + used, sizeof speeds - used, "%s%u", used ? ", " : "", *speed);
+    }
+    gw_keys_expected(reader, path, "one of %s", speeds);
+}
+
+static const struct gw_word parity_words[] = {{"none", GW_PARITY_NONE},
+                                              {"even", GW_PARITY_EVEN},
+                                              {"odd", GW_PARITY_ODD},
+                                              {NULL, GW_WORDS_END}};
+static const struct gw_word flow_words[] = {{"none", GW_FLOW_NONE},
+                                            {"hardware", GW_FLOW_HARDWARE},
+                                            {"software", GW_FLOW_SOFTWARE},
+                                            {NULL, GW_WORDS_END}};
+
 static const struct gw_word channel_types[] = {
     {"tcp", GW_CHANNEL_TCP},  {"tcp_listen", GW_WORD_PLANNED},
     {"tls", GW_WORD_PLANNED}, {"tls_listen", GW_WORD_PLANNED},
-    {"udp", GW_WORD_PLANNED}, {"serial", GW_WORD_PLANNED},
+    {"udp", GW_WORD_PLANNED}, {"serial", GW_CHANNEL_SERIAL},
     {NULL, GW_WORDS_END}};
 
 #define CHANNEL(member) GW_KEY_FIELD(struct gw_channel_config, member)
@@ -266,7 +292,10 @@ static const struct gw_key channel_rows[] = {
      .schema = "{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"minItems\":1}",
      .help = "host:port, fail-over in order; required for tcp."},
     {.name = "listen", PLANNED, .help = "Address and port to listen on."},
-    {.name = "device", PLANNED, .help = "Serial device."},
+    {.name = "device",
+     .type = GW_KEY_TEXT,
+     CHANNEL(serial.device),
+     .help = "Path of the serial device; required for serial."},
     {.name = "connect_timeout_s",
      .type = GW_KEY_SECONDS,
      .min = 0.1,
@@ -284,13 +313,51 @@ static const struct gw_key channel_rows[] = {
     {.name = "allow", PLANNED, .help = "Who may dial in."},
     {.name = "identify_s", PLANNED, .help = "Callers that have not said who they are."},
     {.name = "max_unidentified", PLANNED, .help = "Callers that have not said who they are."},
-    {.name = "baud", PLANNED, .help = "Serial line."},
-    {.name = "data", PLANNED, .help = "Serial line."},
-    {.name = "parity", PLANNED, .help = "Serial line."},
-    {.name = "stop", PLANNED, .help = "Serial line."},
-    {.name = "flow", PLANNED, .help = "Serial line."},
-    {.name = "rs485", PLANNED, .help = "RTS drive."},
-    {.name = "turnaround_s", PLANNED, .help = "Pause between frames."},
+    {.name = "baud",
+     .read = read_baud,
+     .fallback = "9600",
+     .schema = "{\"enum\":[300,600,1200,2400,4800,9600,19200,38400,57600,115200,230400,460800,"
+               "921600]}",
+     .offset = offsetof(struct gw_channel_config, serial.baud),
+     .size = sizeof(uint32_t),
+     .help = "Bits a second."},
+    {.name = "data",
+     .type = GW_KEY_INTEGER,
+     .min = 5,
+     .max = 8,
+     .fallback = "8",
+     CHANNEL(serial.data),
+     .help = "Data bits; DNP3 needs 8."},
+    {.name = "parity",
+     .type = GW_KEY_WORD,
+     .words = parity_words,
+     .fallback = "\"none\"",
+     CHANNEL(serial.parity),
+     .help = "Parity bit."},
+    {.name = "stop",
+     .type = GW_KEY_INTEGER,
+     .min = 1,
+     .max = 2,
+     .fallback = "1",
+     CHANNEL(serial.stop),
+     .help = "Stop bits."},
+    {.name = "flow",
+     .type = GW_KEY_WORD,
+     .words = flow_words,
+     .fallback = "\"none\"",
+     CHANNEL(serial.flow),
+     .help = "Flow control."},
+    {.name = "rs485",
+     .type = GW_KEY_BOOLEAN,
+     .fallback = "false",
+     CHANNEL(serial.rs485),
+     .help = "The port drives RTS around what it sends."},
+    {.name = "turnaround_s",
+     .type = GW_KEY_SECONDS,
+     .max = 10,
+     .fallback = "0",
+     CHANNEL(serial.turnaround_ms),
+     .help = "Pause between frames, heard or sent, and the next one sent."},
 };
 const struct gw_keys gw_channel_keys = {"a channel", channel_rows, COUNT(channel_rows)};
 

@@ -84,6 +84,11 @@ static void set_connect_text(struct gw_loader *loader, struct gw_outstation_conf
 {
     const struct gw_channel_config *channel = loader->channels + outstation->channel;
     char text[GW_HOST_MAX + 20];
+    if (channel->type == GW_CHANNEL_SERIAL && channel->serial.device) {
+        snprintf(text, sizeof text, "serial://%s", channel->serial.device);
+        outstation->connect = gw_arena_string(loader->arena, text);
+        return;
+    }
     if (!channel->endpoint_count || !channel->endpoints || !channel->endpoints[0].host)
         return;
     bool is_v6 = strchr(channel->endpoints[0].host, ':') != NULL;

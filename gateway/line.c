@@ -147,6 +147,7 @@ struct gw_line *gw_line_create(struct gw_line_shared *shared,
     line->config = config;
     struct dnp3_master_config master = {.allocator = &shared->allocator,
                                         .pool = shared->pool,
+                                        .half_duplex = config->type == GW_CHANNEL_SERIAL,
                                         .stranger = on_stranger,
                                         .user = line};
     line->master = dnp3_master_create(&master);
@@ -179,14 +180,14 @@ void gw_line_start(struct gw_line *line)
 
 void gw_line_give_up(struct gw_line *line)
 {
-    if (line->session_count == 1)
+    if (line->session_count == 1 && line->config->type != GW_CHANNEL_SERIAL)
         gw_channel_close(line->channel, true);
 }
 
 void gw_line_discard_late(struct gw_line *line, bool control)
 {
-    if ((control || line->session_count == 1) && !gw_line_clear(line))
-        gw_channel_close(line->channel, true);
+    if (control || line->session_count == 1)
+        gw_channel_discard(line->channel);
 }
 
 void gw_line_proved(struct gw_line *line)
@@ -198,6 +199,11 @@ void gw_line_proved(struct gw_line *line)
 bool gw_line_clear(const struct gw_line *line)
 {
     return gw_channel_unacknowledged(line->channel) == 0;
+}
+
+const char *gw_line_detail(const struct gw_line *line)
+{
+    return gw_channel_detail(line->channel);
 }
 
 struct dnp3_master *gw_line_master(struct gw_line *line)

@@ -38,15 +38,17 @@ void gw_line_start(struct gw_line *line);
 /* Writes what the master has to say and sets the timer; after anything that may give it a reason.
  */
 void gw_line_pump(struct gw_line *line);
-/* The outstation's link is dead: closes and reconnects where it is alone on the line. */
+/* The outstation's link is dead: closes and reconnects where it is alone on a TCP connection. */
 void gw_line_give_up(struct gw_line *line);
-/* A request timed out: where octets of it may still arrive, and a late control would operate, the
- * connection is thrown away with them (scope rule 15). Not for the sake of a harmless request where
- * others are on the line: the octets may be theirs. */
+/* A request timed out: where octets of it may still arrive, and a late control would operate, they
+ * are thrown away, a TCP connection with them (scope rule 15). Not for the sake of a harmless
+ * request where others are on the line: the octets may be theirs. */
 void gw_line_discard_late(struct gw_line *line, bool control);
 /* An outstation answers: the next reconnect starts with the first endpoint and the shortest delay.
  */
 void gw_line_proved(struct gw_line *line);
+/* More about why the channel closed last than its reason says, or NULL. */
+const char *gw_line_detail(const struct gw_line *line);
 /* Nothing on the line is unacknowledged (scope rule 15). */
 bool gw_line_clear(const struct gw_line *line);
 struct dnp3_master *gw_line_master(struct gw_line *line);

@@ -80,6 +80,8 @@ enum gw_state {
       "link status answered, no application answer: is our master_address on its list?")           \
     X(TIMEOUT, "timeout", "it answered before and is silent now: check device and line")           \
     X(CRC_ERRORS, "crc_errors", "what comes is no DNP3 or is damaged: check the line and port")    \
+    X(SERIAL_FAILED, "serial_failed",                                                              \
+      "the serial port cannot be used: is it plugged in, and may this process open it?")           \
     X(GATEWAY_STOPPED, "gateway_stopped", "the gateway was stopped")
 
 enum gw_reason {

@@ -71,7 +71,9 @@ void gw_session_check_lost(struct gw_session *s)
         session_now(s) - s->lost_since_ms < s->config->profile->offline_after_ms)
         return;
     s->lost_since_ms = 0;
-    gw_session_set_state(s, GW_STATE_OFFLINE, s->lost_reason, NULL);
+    gw_session_set_state(s, GW_STATE_OFFLINE, s->lost_reason,
+                         s->lost_reason == GW_REASON_SERIAL_FAILED ? gw_line_detail(s->line)
+                                                                   : NULL);
     mark_points(s);
 }
 
@@ -104,7 +106,7 @@ void gw_session_line_opened(struct gw_session *s)
 void gw_session_line_closed(struct gw_session *s, enum gw_reason reason)
 {
     if (reason != GW_REASON_OK) /* else we closed it and said why */
-        gw_session_lost(s, reason, NULL);
+        gw_session_lost(s, reason, gw_line_detail(s->line));
 }
 
 void gw_session_stranger(struct gw_session *s, uint16_t source, uint16_t destination)
@@ -112,6 +114,14 @@ void gw_session_stranger(struct gw_session *s, uint16_t source, uint16_t destina
     s->stranger = source;
     s->stranger_to = destination;
     s->stranger_seen = true;
+}
+
+static const char silent_port[] = "the port is open, but no DNP3 came: check wiring, baud rate and "
+                                  "parity, and the outstation's link address";
+
+static bool is_serial(const struct gw_session *s)
+{
+    return s->shared->config->channels[s->config->channel].type == GW_CHANNEL_SERIAL;
 }
 
 /* Why an outstation whose link status is not answered either may be silent. */
@@ -129,8 +139,10 @@ static void link_dead(struct gw_session *s)
         gw_session_lost(s, GW_REASON_OTHER_ADDRESS, detail);
     } else if (!s->heard && garbage_of(s) != s->garbage_before) {
         gw_session_lost(s, GW_REASON_CRC_ERRORS, NULL);
+    } else if (s->heard) {
+        gw_session_lost(s, GW_REASON_TIMEOUT, NULL);
     } else {
-        gw_session_lost(s, s->heard ? GW_REASON_TIMEOUT : GW_REASON_NO_ANSWER, NULL);
+        gw_session_lost(s, GW_REASON_NO_ANSWER, is_serial(s) ? silent_port : NULL);
     }
     s->stranger_seen = false;
     gw_line_give_up(s->line);
