@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An endpoint: a listener, its connections, and the outstations behind it. Where one channel leads
  * here, a new connection takes them all over at once; where several do, a connection gets those
- * that are addressed on it. */
+ * that are addressed on it. Or a serial port, which is one connection while it is there. */
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/channel.h"
 #include "gateway/log.h"
 #include "gateway/memory.h"
 #include "tests/sim/sim.h"
 
-enum { BACKLOG = 128, READ_OCTETS = 65536, SUBJECT = 300 };
+enum { BACKLOG = 128, READ_OCTETS = 65536, SUBJECT = 300, REOPEN_MS = 250 };
 
 struct sim_line {
     struct sim *sim;
     const struct gw_endpoint *endpoint;
+    struct gw_channel *port; /* serial: in place of endpoint and listener */
+    const char *device;
+    uv_timer_t reopen;
     uv_tcp_t listener;
     bool listening;
     size_t channels;
@@ -25,7 +29,7 @@ struct sim_line {
 };
 
 struct sim_connection {
-    uv_tcp_t tcp;
+    uv_tcp_t tcp; /* not of a serial line */
     struct sim_line *line;
     struct sim_connection *next;
     struct dnp3_link_parser parser;
@@ -44,7 +48,10 @@ static char read_buffer[READ_OCTETS];
 
 static const char *subject(const struct sim_line *line, char buffer[SUBJECT])
 {
-    snprintf(buffer, SUBJECT, "%s:%u", line->endpoint->host, line->endpoint->port);
+    if (line->port)
+        snprintf(buffer, SUBJECT, "%s", line->device);
+    else
+        snprintf(buffer, SUBJECT, "%s:%u", line->endpoint->host, line->endpoint->port);
     return buffer;
 }
 
@@ -68,18 +75,23 @@ static void close_connection(struct sim_connection *connection)
         if (line->outstations[i]->connection == connection)
             sim_outstation_attach(line->outstations[i], NULL);
     }
-    uv_close((uv_handle_t *)&connection->tcp, release_connection);
+    if (line->port)
+        gw_memory_release(connection);
+    else
+        uv_close((uv_handle_t *)&connection->tcp, release_connection);
 }
 
 bool sim_connection_ready(const struct sim_connection *connection)
 {
+    if (connection->line->port)
+        return gw_channel_writable(connection->line->port);
     return !connection->writing && !connection->closing;
 }
 
 void sim_connection_attached(struct sim_connection *connection, int change)
 {
     connection->attached += change;
-    if (connection->attached == 0 && change < 0)
+    if (connection->attached == 0 && change < 0 && !connection->line->port)
         close_connection(connection);
 }
 
@@ -122,6 +134,10 @@ static void write_later(struct sim_connection *connection, const uint8_t *octets
 
 void sim_connection_write(struct sim_connection *connection, const uint8_t *octets, size_t length)
 {
+    if (connection->line->port) {
+        gw_channel_write(connection->line->port, octets, length);
+        return;
+    }
     uv_buf_t buffer = {.base = (char *)(uintptr_t)octets, .len = length};
     int done = uv_try_write((uv_stream_t *)&connection->tcp, &buffer, 1);
     if (done < 0 && done != UV_EAGAIN) {
@@ -175,20 +191,23 @@ static void offer_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer
     *buffer = uv_buf_init(read_buffer, sizeof read_buffer);
 }
 
+static void take_octets(struct sim_connection *connection, const void *octets, size_t length)
+{
+    struct dnp3_reader in = dnp3_reader_of(octets, length);
+    struct dnp3_link_frame frame;
+    uint8_t data[DNP3_LINK_DATA_MAX];
+    while (!connection->closing && dnp3_link_parser_next(&connection->parser, &in, data, &frame))
+        take_frame(connection, &frame);
+}
+
 static void octets_came(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 {
     struct sim_connection *connection = stream->data;
     struct sim *sim = connection->line->sim;
-    if (length < 0) {
+    if (length < 0)
         close_connection(connection);
-    } else {
-        struct dnp3_reader in = dnp3_reader_of(buffer->base, (size_t)length);
-        struct dnp3_link_frame frame;
-        uint8_t data[DNP3_LINK_DATA_MAX];
-        while (!connection->closing &&
-               dnp3_link_parser_next(&connection->parser, &in, data, &frame))
-            take_frame(connection, &frame);
-    }
+    else
+        take_octets(connection, buffer->base, (size_t)length);
     sim_flush(sim);
 }
 
@@ -202,20 +221,34 @@ static void close_all(struct sim_line *line, const struct sim_connection *but)
     }
 }
 
-static void connected(uv_stream_t *listener, int status)
+static struct sim_connection *add_connection(struct sim_line *line)
 {
-    struct sim_line *line = listener->data;
-    char about[SUBJECT];
-    struct sim_connection *connection =
-        status < 0 ? NULL : gw_memory_allocate(GW_OWNER_LINK, sizeof *connection);
+    struct sim_connection *connection = gw_memory_allocate(GW_OWNER_LINK, sizeof *connection);
     if (!connection)
-        return;
-    uv_tcp_init(line->sim->loop, &connection->tcp);
-    connection->tcp.data = connection;
+        return NULL;
     connection->line = line;
     connection->next = line->connections;
     line->connections = connection;
     dnp3_link_parser_init(&connection->parser);
+    return connection;
+}
+
+static void attach_all(struct sim_connection *connection)
+{
+    const struct sim_line *line = connection->line;
+    for (size_t i = 0; i < line->outstation_count; i++)
+        sim_outstation_attach(line->outstations[i], connection);
+}
+
+static void connected(uv_stream_t *listener, int status)
+{
+    struct sim_line *line = listener->data;
+    char about[SUBJECT];
+    struct sim_connection *connection = status < 0 ? NULL : add_connection(line);
+    if (!connection)
+        return;
+    uv_tcp_init(line->sim->loop, &connection->tcp);
+    connection->tcp.data = connection;
     if (uv_accept(listener, (uv_stream_t *)&connection->tcp) < 0) {
         close_connection(connection);
         return;
@@ -225,11 +258,77 @@ static void connected(uv_stream_t *listener, int status)
     uv_tcp_nodelay(&connection->tcp, 1);
     uv_read_start((uv_stream_t *)&connection->tcp, offer_buffer, octets_came);
     if (line->channels == 1) {
-        for (size_t i = 0; i < line->outstation_count; i++)
-            sim_outstation_attach(line->outstations[i], connection);
+        attach_all(connection);
         close_all(line, connection);
     }
     sim_flush(line->sim);
+}
+
+/* Serial lines. */
+
+static void port_opened(void *user)
+{
+    struct sim_line *line = user;
+    char about[SUBJECT];
+    struct sim_connection *connection = add_connection(line);
+    if (!connection) {
+        gw_channel_close(line->port, true);
+        return;
+    }
+    gw_log(GW_LOG_INFO, subject(line, about), "open, %zu outstations behind",
+           line->outstation_count);
+    attach_all(connection);
+    sim_flush(line->sim);
+}
+
+static void port_octets(void *user, const uint8_t *octets, size_t length)
+{
+    struct sim_line *line = user;
+    if (line->connections)
+        take_octets(line->connections, octets, length);
+    sim_flush(line->sim);
+}
+
+static void port_writable(void *user)
+{
+    struct sim_line *line = user;
+    if (line->connections)
+        touch_all(line->connections);
+    sim_flush(line->sim);
+}
+
+static void open_port(uv_timer_t *timer)
+{
+    struct sim_line *line = timer->data;
+    gw_channel_open(line->port);
+}
+
+static void port_closed(void *user, enum gw_reason reason)
+{
+    struct sim_line *line = user;
+    const char *detail = gw_channel_detail(line->port);
+    char about[SUBJECT];
+    if (line->connections)
+        gw_log(GW_LOG_WARNING, subject(line, about), "%s",
+               detail ? detail : gw_reason_name(reason));
+    close_all(line, NULL);
+    uv_timer_start(&line->reopen, open_port, REOPEN_MS, 0);
+    sim_flush(line->sim);
+}
+
+static int start_port(struct sim_line *line, const struct gw_channel_config *config)
+{
+    static const struct gw_channel_callbacks callbacks = {.opened = port_opened,
+                                                          .octets = port_octets,
+                                                          .writable = port_writable,
+                                                          .closed = port_closed};
+    line->device = config->serial.device;
+    line->port = gw_channel_create(line->sim->loop, config, 0, &callbacks, line);
+    if (!line->port)
+        return UV_ENOMEM;
+    uv_timer_init(line->sim->loop, &line->reopen);
+    line->reopen.data = line;
+    return uv_timer_start(&line->reopen, open_port, 0, 0);
 }
 
 static int resolve(const char *host, uint16_t port, struct sockaddr_storage *address)
@@ -267,7 +366,7 @@ static int start_line(struct sim_line *line)
 
 /* An endpoint of a channel, before equal ones become one line. */
 struct place {
-    const struct gw_endpoint *endpoint;
+    const struct gw_endpoint *endpoint; /* NULL: the channel is serial, and a line by itself */
     size_t channel;
 };
 
@@ -278,6 +377,10 @@ static int compare_places(const void *a, const void *b)
 {
     const struct place *left = a;
     const struct place *right = b;
+    if (!left->endpoint || !right->endpoint)
+        return !left->endpoint && !right->endpoint
+                   ? (left->channel > right->channel) - (left->channel < right->channel)
+                   : !left->endpoint - !right->endpoint;
     int host = bound_alike ? 0 : strcmp(left->endpoint->host, right->endpoint->host);
     if (host)
         return host;
@@ -305,10 +408,11 @@ static size_t chain_length(const struct chains *chains, size_t channel)
     return length;
 }
 
-/* Makes a line of `count` equal places. */
+/* Makes a line of `count` equal places, or of one serial channel. */
 static int make_line(struct sim *sim, struct sim_line *line, const struct place *places,
                      size_t count, const struct chains *chains)
 {
+    const struct gw_channel_config *channel = &sim->config->channels[places[0].channel];
     size_t total = 0;
     for (size_t i = 0; i < count; i++)
         total += chain_length(chains, places[i].channel);
@@ -326,7 +430,9 @@ static int make_line(struct sim *sim, struct sim_line *line, const struct place 
     }
     qsort(line->outstations, line->outstation_count, sizeof(struct sim_outstation *),
           compare_addresses);
-    return line->outstation_count ? start_line(line) : 0;
+    if (!line->outstation_count)
+        return 0;
+    return channel->type == GW_CHANNEL_SERIAL ? start_port(line, channel) : start_line(line);
 }
 
 static void chain_outstations(const struct sim *sim, const struct chains *chains)
@@ -346,6 +452,11 @@ static size_t list_places(const struct gw_config *config, struct place *places)
 {
     size_t count = 0;
     for (size_t i = 0; i < config->channel_count; i++) {
+        if (config->channels[i].type == GW_CHANNEL_SERIAL) {
+            if (places)
+                places[count] = (struct place){NULL, i};
+            count++;
+        }
         for (size_t e = 0; e < config->channels[i].endpoint_count; e++) {
             if (places)
                 places[count] = (struct place){&config->channels[i].endpoints[e], i};
@@ -389,6 +500,10 @@ void sim_lines_stop(struct sim *sim)
     for (size_t i = 0; i < sim->line_count; i++) {
         struct sim_line *line = &sim->lines[i];
         close_all(line, NULL);
+        if (line->port) {
+            gw_channel_free(line->port);
+            uv_close((uv_handle_t *)&line->reopen, NULL);
+        }
         if (line->listening)
             uv_close((uv_handle_t *)&line->listener, NULL);
     }

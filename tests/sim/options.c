@@ -11,7 +11,8 @@ static const double rate_max = 1000000;
 
 static const char usage[] =
     "usage: dnp3-sim -c gateway.json [options]\n"
-    "Serves every outstation of a gateway's configuration on its own endpoint.\n"
+    "Serves every outstation of a gateway's configuration on its own endpoint, or on the other\n"
+    "end of its serial line: name that device in a copy of the configuration.\n"
     "\n"
     "  -c, --config FILE          the gateway's configuration\n"
     "      --bind ADDRESS         serve every endpoint on this address, at its own port\n"
