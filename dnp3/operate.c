@@ -101,19 +101,8 @@ static bool expired(const struct dnp3_association *a, const struct dnp3_command_
 static void send(struct dnp3_association *a, enum request_kind kind, enum dnp3_function function,
                  struct dnp3_writer *out)
 {
-    struct dnp3_app_header header = {.control =
-                                         (uint8_t)(DNP3_APP_FIR | DNP3_APP_FIN | a->sequence),
-                                     .function = (uint8_t)function};
-    dnp3_app_write(out, &header);
+    dnp3_task_begin(a, kind, function, out);
     write_objects(out, a->commands);
-    a->counters.requests++;
-    uint64_t now = association_now(a);
-    a->out = (struct outstanding){.kind = kind,
-                                  .function = (uint8_t)function,
-                                  .sequence = a->sequence,
-                                  .sent_ms = now,
-                                  .deadline_ms = now + a->config->response_timeout_ms};
-    a->sequence = (a->sequence + 1) & DNP3_APP_SEQUENCE;
 }
 
 /* Rule 15: before the first octet leaves the line holds none that could arrive late. Octets just
