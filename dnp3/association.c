@@ -10,6 +10,7 @@ void dnp3_association_config_default(struct dnp3_association_config *config)
         .max_request = DNP3_FRAGMENT_MAX,
         .response_timeout_ms = 5000,
         .link_timeout_ms = 1000,
+        .link_retries = 2,
         .keep_alive_ms = 60000,
         .confirm_timeout_ms = 5000,
         .retry_min_ms = 5000,
@@ -27,9 +28,8 @@ void dnp3_association_config_default(struct dnp3_association_config *config)
 
 static bool poll_takes_events(const struct dnp3_poll *poll)
 {
-    const struct dnp3_object_row *row =
-        poll->classes ? NULL : dnp3_object_row(poll->group, poll->variation);
-    return poll->classes & DNP3_CLASS_EVENTS || (row && row->kind == DNP3_KIND_EVENT);
+    return poll->classes ? poll->classes & DNP3_CLASS_EVENTS
+                         : dnp3_reads_events(poll->group, poll->variation);
 }
 
 bool dnp3_association_takes_events(const struct dnp3_association_config *config)
@@ -59,17 +59,63 @@ static struct dnp3_association *find(const struct dnp3_master *master, uint16_t 
     return a;
 }
 
+static bool poll_is_valid(const struct dnp3_poll *poll)
+{
+    return poll->period_ms && !(poll->ranged && (poll->count || poll->stop < poll->start));
+}
+
 static bool valid(const struct dnp3_association_config *config)
 {
     if (config->max_request < DNP3_REQUEST_MIN || config->max_request > DNP3_FRAGMENT_MAX ||
+        config->max_request_told > DNP3_FRAGMENT_MAX ||
         config->master_address > DNP3_LINK_ADDRESS_MAX || config->poll_count > UINT16_MAX)
         return false;
     for (size_t i = 0; i < config->poll_count; i++)
-        if (!config->polls[i].period_ms)
+        if (!poll_is_valid(&config->polls[i]))
             return false;
     uint8_t trial[DNP3_FRAGMENT_MAX];
     struct dnp3_writer out = dnp3_writer_of(trial, config->max_request - DNP3_REQUEST_HEADER);
     return !dnp3_request_headers_write(&out, config->assign_class, config->assign_class_count);
+}
+
+static void *allocate(const struct dnp3_allocator *allocator, size_t octets)
+{
+    return allocator->allocate(allocator->user, DNP3_OWNER_ASSOCIATION, octets);
+}
+
+static void release(const struct dnp3_allocator *allocator, struct dnp3_association *a)
+{
+    if (a->primary)
+        allocator->release(allocator->user, DNP3_OWNER_ASSOCIATION, a->primary);
+    if (a->polls)
+        allocator->release(allocator->user, DNP3_OWNER_ASSOCIATION, a->polls);
+    allocator->release(allocator->user, DNP3_OWNER_ASSOCIATION, a);
+}
+
+static size_t longest_request(const struct dnp3_association_config *config)
+{
+    return config->max_request_told > config->max_request ? config->max_request_told
+                                                          : config->max_request;
+}
+
+/* The association with all that its configuration asks for, or NULL. */
+static struct dnp3_association *make(const struct dnp3_allocator *allocator,
+                                     const struct dnp3_association_config *config)
+{
+    struct dnp3_association *a = allocate(allocator, sizeof *a);
+    if (!a)
+        return NULL;
+    if (config->poll_count)
+        a->polls = allocate(allocator, config->poll_count * sizeof *a->polls);
+    if (config->link_confirm)
+        a->primary = allocate(allocator, dnp3_primary_size(longest_request(config)));
+    if ((config->poll_count && !a->polls) || (config->link_confirm && !a->primary)) {
+        release(allocator, a);
+        return NULL;
+    }
+    if (a->primary)
+        dnp3_primary_init(a->primary, config->link_timeout_ms);
+    return a;
 }
 
 int dnp3_association_create(struct dnp3_master *master, uint16_t address,
@@ -82,18 +128,9 @@ int dnp3_association_create(struct dnp3_master *master, uint16_t address,
         return DNP3_ERR_INVALID;
     if (find(master, address))
         return DNP3_ERR_BUSY;
-    struct dnp3_association *a =
-        allocator->allocate(allocator->user, DNP3_OWNER_ASSOCIATION, sizeof *a);
+    struct dnp3_association *a = make(allocator, config);
     if (!a)
         return DNP3_ERR_MEMORY;
-    if (config->poll_count) {
-        a->polls = allocator->allocate(allocator->user, DNP3_OWNER_ASSOCIATION,
-                                       config->poll_count * sizeof *a->polls);
-        if (!a->polls) {
-            allocator->release(allocator->user, DNP3_OWNER_ASSOCIATION, a);
-            return DNP3_ERR_MEMORY;
-        }
-    }
     a->master = master;
     a->address = address;
     a->config = config;
@@ -101,6 +138,7 @@ int dnp3_association_create(struct dnp3_master *master, uint16_t address,
     a->user = user;
     a->out.kind = REQUEST_NONE;
     a->follow_up = REQUEST_NONE;
+    a->max_request = config->max_request;
     dnp3_transport_init(&a->transport, DNP3_FRAGMENT_MAX);
     a->next = master->associations;
     master->associations = a;
@@ -119,7 +157,8 @@ void dnp3_association_free(struct dnp3_association *a)
     struct dnp3_master *master = a->master;
     const struct dnp3_allocator *allocator = master->config.allocator;
     a->online = false; /* no control or request is taken from here on */
-    dnp3_request_disconnected(a);
+    dnp3_request_gone(a, DNP3_REASON_CONNECTION_LOST);
+    dnp3_file_gone(a, DNP3_REASON_CONNECTION_LOST);
     dnp3_operate_disconnected(a);
     struct dnp3_association **link = &master->associations;
     while (*link != a)
@@ -130,9 +169,7 @@ void dnp3_association_free(struct dnp3_association *a)
     master->turn = master->associations;
     master->count--;
     dnp3_transport_reset(&a->transport, master->config.pool);
-    if (a->polls)
-        allocator->release(allocator->user, DNP3_OWNER_ASSOCIATION, a->polls);
-    allocator->release(allocator->user, DNP3_OWNER_ASSOCIATION, a);
+    release(allocator, a);
 }
 
 void dnp3_association_withhold(struct dnp3_association *a, bool withholding)
@@ -148,22 +185,22 @@ void dnp3_association_withhold(struct dnp3_association *a, bool withholding)
         a->wanted &= (uint8_t)~request_bit(REQUEST_ENABLE_UNSOLICITED);
 }
 
-void dnp3_association_demand(struct dnp3_association *a, enum dnp3_demand demand)
+int dnp3_association_demand(struct dnp3_association *a, enum dnp3_demand demand)
 {
+    static const enum request_kind kinds[] = {[DNP3_DEMAND_INTEGRITY] = REQUEST_INTEGRITY,
+                                              [DNP3_DEMAND_EVENTS] = REQUEST_EVENTS,
+                                              [DNP3_DEMAND_TIME] = REQUEST_TIME};
     if (!a->master->connected)
-        return;
-    switch (demand) {
-    case DNP3_DEMAND_INTEGRITY:
-        dnp3_task_want(a, REQUEST_INTEGRITY);
-        break;
-    case DNP3_DEMAND_EVENTS:
+        return DNP3_ERR_OFFLINE;
+    if (a->refused & request_bit(kinds[demand]) ||
+        (demand == DNP3_DEMAND_TIME && a->config->time_sync == DNP3_TIME_SYNC_NONE) ||
+        (demand == DNP3_DEMAND_EVENTS && !dnp3_association_takes_events(a->config)))
+        return DNP3_ERR_UNSUPPORTED;
+    if (demand == DNP3_DEMAND_EVENTS)
         dnp3_task_read_events(a);
-        break;
-    case DNP3_DEMAND_TIME:
-        if (a->config->time_sync != DNP3_TIME_SYNC_NONE)
-            dnp3_task_want(a, REQUEST_TIME);
-        break;
-    }
+    else
+        dnp3_task_want(a, kinds[demand]);
+    return 0;
 }
 
 bool dnp3_association_online(const struct dnp3_association *a)

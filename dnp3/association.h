@@ -4,14 +4,15 @@
  *
  * Delivery is a conversation: a fragment's points are handed over, then the host is asked whether
  * to confirm, and may answer later. The rules numbered in comments are those of RULES.md.
- * From a callback the host may call confirm, refuse, demand, withhold, command, request and
- * broadcast; not feed, take, tick, disconnected or free. */
+ * From a callback the host may call confirm, refuse, demand, withhold, probe, command, request,
+ * file and broadcast; not feed, take, tick, disconnected or free. */
 #ifndef DNP3_ASSOCIATION_H
 #define DNP3_ASSOCIATION_H
 
 #include <stddef.h>
 
 #include "dnp3/app.h"
+#include "dnp3/attribute.h"
 #include "dnp3/command.h"
 #include "dnp3/error.h"
 #include "dnp3/objects.h"
@@ -40,6 +41,9 @@ struct dnp3_poll {
     bool ranged; /* false: all indexes */
     uint32_t start;
     uint32_t stop;
+    /* At most so many objects of each event class, or of the header; 0 = no limit. Not with a
+     * range, not of class 0. Events that are left show in the class bits (`events_on_iin`). */
+    uint16_t count;
 };
 
 /* LAN: RECORD_CURRENT_TIME, then 50v3. Non-LAN: DELAY_MEASURE, then 50v1. Direct: 50v1. Where the
@@ -63,14 +67,20 @@ struct dnp3_request_header {
      * 50) without one. NULL: the header alone. */
     const struct dnp3_point *points;
     uint32_t count; /* of points; without them: at most so many objects, 0 = no limit */
+    /* Or one device attribute to write: group 0, with the header's variation, in the attribute's
+     * set. NULL: none. */
+    const struct dnp3_attribute *attribute;
 };
 
 /* Shared by any number of associations; must outlive them. Times in milliseconds. */
 struct dnp3_association_config {
     uint16_t master_address;
     uint16_t max_request; /* octets of a request fragment, 249..2048 (rule 12) */
+    /* Where the outstation says that it takes more (attribute 241, max_receive_fragment, in an
+     * answer to whoever asked for it): up to this, until the connection ends. 0 = never. */
+    uint16_t max_request_told;
     uint32_t response_timeout_ms;
-    uint32_t link_timeout_ms;    /* for an answer to REQUEST_LINK_STATUS */
+    uint32_t link_timeout_ms;    /* for an answer of the link layer */
     uint32_t keep_alive_ms;      /* quiet time before a link status request; 0 = never */
     uint32_t confirm_timeout_ms; /* how long the outstation waits for a confirm (rule 4) */
     uint32_t retry_min_ms;       /* backoff of automatic tasks, doubled at each failure */
@@ -82,8 +92,19 @@ struct dnp3_association_config {
     uint8_t integrity;       /* DNP3_CLASS_ bits read at startup; 0 = never */
     uint8_t unsolicited;     /* event classes to enable; 0 disables all */
     bool manage_unsolicited; /* false: neither DISABLE nor ENABLE is ever sent */
+    /* It speaks when it has something to say and may sleep in between (rule 10): nothing is asked,
+     * link status neither, before it has spoken on a connection, nor after a request that it left
+     * unanswered until it speaks again. The startup sequence follows a restart of the outstation
+     * only, without DISABLE, and over several connections where they are short. */
+    bool report_by_exception;
     bool clear_restart;
     bool events_on_iin; /* class bits in the IIN start an event scan */
+    /* Every fragment leaves as CONFIRMED_USER_DATA after RESET_LINK_STATES, for old devices
+     * (IEEE 1815-2012 clause 9); response timers then start at the last acknowledgement. */
+    bool link_confirm;
+    uint8_t link_retries; /* of each such frame */
+    /* Takes confirmed data of an outstation that has not reset its link to us (rule 20). */
+    bool lenient;
     const struct dnp3_poll *polls;
     size_t poll_count;
     /* Sent as ASSIGN_CLASS at startup and after a restart of the outstation: 60v1..4, each before
@@ -92,9 +113,9 @@ struct dnp3_association_config {
     size_t assign_class_count;
 };
 
-/* 5 s response, 1 s link, 60 s keep-alive, 5 s confirm, retry 5..60 s, 2 s SELECT to OPERATE,
- * 2 s for a measured round trip, fragments 2048, integrity of all classes, unsolicited 1..3, LAN
- * time, no polls. */
+/* 5 s response, 1 s link, data unconfirmed (else 2 retries), 60 s keep-alive, 5 s confirm,
+ * retry 5..60 s, 2 s SELECT to OPERATE, 2 s for a measured round trip, fragments 2048, integrity of
+ * all classes, unsolicited 1..3, LAN time, no polls. */
 void dnp3_association_config_default(struct dnp3_association_config *config);
 
 /* Does a master with this configuration ever ask for events or let them be sent? One that does not
@@ -112,9 +133,12 @@ struct dnp3_fragment {
     bool confirm_wanted; /* CON was set */
     bool events;         /* event objects are inside; known at the end only */
     bool damaged;        /* its rest could not be read; known at the end only */
+    bool unread;         /* the same, or something was passed over; known at the end only */
+    bool during_read; /* unsolicited while a READ is outstanding: it delays the answer (rule 5) */
 };
 
-/* The host's answer at the end of a fragment that carries events and wants a confirm. */
+/* The host's answer at the end of a fragment that wants a confirm and carries events, or what may
+ * be some as nobody could read it. */
 enum dnp3_verdict {
     DNP3_CONFIRM_NOW,   /* it is safe (or safety is not wanted) */
     DNP3_CONFIRM_HOLD,  /* the host answers later: confirm() or refuse() */
@@ -127,12 +151,15 @@ enum dnp3_verdict {
     X(TIMEOUT, "no answer in time; detail: function")                                              \
     X(LINK_ONLY, "link status answered, the application is silent")                                \
     X(LINK_DEAD, "link status not answered")                                                       \
+    X(PROBE_ANSWERED, "it is there: a frame came after probe()")                                   \
+    X(PROBE_FAILED, "no frame came in time after probe()")                                         \
     X(RESTARTED, "IIN1.7 appeared")                                                                \
     X(OVERFLOWED, "IIN2.3 appeared")                                                               \
     X(STEP_REFUSED, "a request was refused by IIN2.x; detail: function")                           \
     X(CONFIRM_LATE, "a repeat came before our confirm, or the hold expired")                       \
     X(UNPROTECTED, "events came without CON: they cannot be protected")                            \
     X(TIME_WRITTEN, "the outstation's clock was set")                                              \
+    X(TIME_REFUSED, "the outstation takes the time in no way: not tried again on this connection") \
     X(BROADCAST_HEARD, "IIN1.0: a broadcast came there")                                           \
     X(BROADCAST_MISSED, "an answer after our broadcast without IIN1.0")                            \
     X(TIME_ABANDONED, "the way there and back took too long to set a clock; detail: ms")
@@ -147,15 +174,19 @@ enum dnp3_association_event {
 const char *dnp3_association_event_text(enum dnp3_association_event event);
 
 /* Any of these may be NULL except fragment_end; `user` is the association's. They are called within
- * feed, take, tick, disconnected and free, for a fragment in the order fragment, points and
- * problem, fragment_end; what their pointers point to lives as long as the call. */
+ * feed, take, tick, disconnected and free, for a fragment in the order fragment, points, attribute
+ * and problem, fragment_end; what their pointers point to lives as long as the call. */
 struct dnp3_association_callbacks {
     void (*fragment)(void *user, const struct dnp3_fragment *fragment);
     /* Up to DNP3_POINTS_BATCH points of one header, 1 call a batch, in the order of the wire. */
     void (*points)(void *user, const struct dnp3_object_header *header,
                    const struct dnp3_point *points, size_t count);
-    /* An object that could not be read: UNSUPPORTED (passed over or, with `octets`, the end of what
-     * can be read), MALFORMED or TRUNCATED. `octets` is the rest of the fragment. */
+    /* A device attribute, one call each. */
+    void (*attribute)(void *user, const struct dnp3_object_header *header,
+                      const struct dnp3_attribute *attribute);
+    /* An object that could not be read. UNSUPPORTED: no such variation; where its length is known
+     * it is passed over and `octets` are its own, header included, else they are the rest of the
+     * fragment. MALFORMED, TRUNCATED: the rest of the fragment. */
     void (*problem)(void *user, const struct dnp3_object_header *header, int error,
                     const uint8_t *octets, size_t length);
     /* Asked for every fragment; the answer counts only where `fragment->token` is not 0. */
@@ -167,8 +198,9 @@ struct dnp3_association_callbacks {
     /* Wall clock, ms since 1970 UTC, or negative where it is not to be trusted (rule: time sync
      * never from a clock that the host calls unsynchronised). */
     int64_t (*wall_clock)(void *user);
-    /* Asked before the first octet of SELECT or DIRECT_OPERATE: does the line hold no octet that
-     * could arrive late (rule 15)? NULL = always. */
+    /* Asked before the first octet of SELECT, DIRECT_OPERATE, a broadcast, a request of the
+     * host's but READ, a file to write or delete: does the line hold no octet that could arrive
+     * late (rule 15)? NULL = always. */
     bool (*line_clear)(void *user);
 };
 
@@ -193,6 +225,8 @@ struct dnp3_association_counters {
     uint32_t restarts;
     uint32_t link_timeouts;
     uint32_t link_discarded; /* wrong direction, destination, FCV or state (rule 20) */
+    uint32_t link_retries;   /* confirmed frames, resets of the link with them, that left again */
+    uint32_t link_nacks;     /* to confirmed frames */
 };
 
 /* Adds an outstation to a master. `config` and `callbacks` are borrowed and must outlive it.
@@ -217,9 +251,19 @@ void dnp3_association_refuse(struct dnp3_association *association, uint32_t toke
 void dnp3_association_withhold(struct dnp3_association *association, bool withholding);
 
 enum dnp3_demand { DNP3_DEMAND_INTEGRITY, DNP3_DEMAND_EVENTS, DNP3_DEMAND_TIME };
-/* Asks for a task once, as soon as the line is free. Without a connection it does nothing: startup
- * reads all. TIME does nothing where the configuration has no time sync. */
-void dnp3_association_demand(struct dnp3_association *association, enum dnp3_demand demand);
+/* Asks for a task once, as soon as the line is free. Where it does nothing: OFFLINE without a
+ * connection (startup reads all), UNSUPPORTED where the outstation refused this on the present
+ * connection, or the configuration has no time sync, or never asks for events. */
+int dnp3_association_demand(struct dnp3_association *association, enum dnp3_demand demand);
+
+/* Is the outstation still there? Asks link status at once, beside a request that is under way (but
+ * not between SELECT and OPERATE). PROBE_ANSWERED follows when any frame of it comes, PROBE_FAILED
+ * where none does within `within_ms`, counted from the end of a SELECT under way; neither where the
+ * connection ends before. For hosts with a second connection that claims to be this outstation
+ * (rule 21). OFFLINE without a connection, INVALID on a half-duplex channel; while a probe is under
+ * way another one changes nothing. */
+int dnp3_association_probe(struct dnp3_association *association, uint32_t within_ms,
+                           uint64_t now_ms);
 
 /* Whether the application answers: from an accepted fragment until a silence or the connection's
  * end. */
@@ -238,7 +282,8 @@ const struct dnp3_association_counters *
 dnp3_association_counters(const struct dnp3_association *association);
 const struct dnp3_transport_counters *
 dnp3_association_transport_counters(const struct dnp3_association *association);
-/* Octets that one association takes, less its polls. */
+/* Octets that one association takes, less its polls and what link_confirm needs: the longest
+ * request. */
 size_t dnp3_association_size(void);
 
 /* Controls. */
@@ -271,7 +316,10 @@ enum dnp3_command_reason {
     DNP3_REASON_SELECT_EXPIRED, /* OPERATE could not leave within operate_within_ms */
     DNP3_REASON_NO_ACK,         /* no answer was asked for */
     DNP3_REASON_WITHHELD,       /* a request would have read events while there is no place */
-    DNP3_REASON_INTERRUPTED     /* an answer of several fragments did not come to its end */
+    DNP3_REASON_INTERRUPTED,    /* an answer of several fragments did not come to its end */
+    DNP3_REASON_BLOCK,          /* a file's block came that is not the next one */
+    DNP3_REASON_MALFORMED,      /* a directory that cannot be read */
+    DNP3_REASON_CANCELLED       /* the host ended a file transfer */
 };
 
 /* A control under way. The host owns it and everything it points to until `done` is called. Each

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The insides of master and association, shared by the files that move them: master.c (channel and
- * link), task.c (what is sent next), response.c (what comes), confirm.c (owed confirms),
- * half_duplex.c (who may speak where one may at a time), operate.c (controls), request.c and
- * broadcast.c (the host's requests), time_sync.c (the clock). Not for hosts. */
+/* The insides of master and association, shared by the files that move them: master.c (channel),
+ * association_link.c (its link), task.c (what is sent next), task_end.c (how it ends), response.c
+ * (what comes), confirm.c (owed confirms), half_duplex.c (who may speak where one may at a time),
+ * operate.c (controls), request.c and broadcast.c (the host's requests), file_transfer.c and
+ * file_answer.c (files), time_sync.c (the clock), probe.c (is it there?). Not for hosts. */
 #ifndef DNP3_ASSOCIATION_INTERNAL_H
 #define DNP3_ASSOCIATION_INTERNAL_H
 
 #include "dnp3/association.h"
 #include "dnp3/broadcast.h"
+#include "dnp3/file_transfer.h"
+#include "dnp3/link_primary.h"
+#include "dnp3/link_secondary.h"
 #include "dnp3/master.h"
 #include "dnp3/request.h"
 
@@ -29,6 +33,9 @@ enum request_kind {
     REQUEST_LINK_STATUS,
     REQUEST_USER_READ, /* the host's own requests */
     REQUEST_USER,
+    REQUEST_FILE_READ, /* a block of a file; it may be asked for again */
+    REQUEST_FILE,
+    REQUEST_FILE_CLEANUP, /* closes a file that a transfer has left open */
     REQUEST_SELECT,
     REQUEST_OPERATE,
     REQUEST_DIRECT_OPERATE,
@@ -36,14 +43,20 @@ enum request_kind {
     REQUEST_NONE
 };
 
+enum {
+    DNP3_STARTUP_STEPS = 1u << REQUEST_DISABLE_UNSOLICITED | 1u << REQUEST_ASSIGN_CLASS |
+                         1u << REQUEST_INTEGRITY | 1u << REQUEST_ENABLE_UNSOLICITED
+};
+
 struct backoff {
     uint64_t not_before_ms;
     uint8_t failures;
 };
 
-/* How long a control waits for the peer to acknowledge what was written before it, and how often
+/* How long what may act waits for the peer to acknowledge what was written before it, and how often
  * the host is asked: peers acknowledge within 40 to 200 ms where they have nothing to say. */
 enum { LINE_WAIT_MS = 1000, LINE_ASK_MS = 5 };
+enum line_state { LINE_CLEAR, LINE_WAIT, LINE_BUSY };
 
 /* How long an owed confirm keeps others from a half-duplex channel (rule 6). */
 enum { YIELD_MS = 200 };
@@ -87,6 +100,44 @@ struct poll_state {
     uint8_t failures;
 };
 
+enum file_step {
+    FILE_IDLE,
+    FILE_AUTHENTICATE,
+    FILE_OPEN,
+    FILE_READ_BLOCK,
+    FILE_WRITE_BLOCK,
+    FILE_CLOSE,
+    FILE_DELETE,
+    FILE_INFO
+};
+
+/* The transfer at the head of the queue, and what the one before it has left open. */
+struct file_state {
+    struct dnp3_file_transfer *queue;
+    uint8_t queued;
+    enum file_step step; /* what leaves next, is on the wire, or is waited for */
+    bool sent;           /* it has left and was not answered */
+    bool waits;          /* it was answered without an object, which comes as an event */
+    bool came;           /* its object has come; `verdict` says what it was worth */
+    enum dnp3_command_reason verdict;
+    uint8_t attempts;    /* that have failed, of a block that is read */
+    bool last;           /* the block is */
+    bool had_turn;       /* the line's last request was for a file: others come first */
+    bool cleanup_waits;  /* until the outstation answers again */
+    uint8_t cleanup;     /* CLOSE_FILE or ABORT_FILE, 0 = nothing is left open */
+    uint16_t block_size; /* that OPEN_FILE was answered with */
+    uint16_t length;     /* of the block that is written */
+    uint16_t request;    /* names the transfer */
+    uint16_t given_up;   /* the one whose OPEN_FILE had no answer, 0 = none */
+    uint32_t key;
+    uint32_t handle;
+    uint32_t block;
+    uint32_t cleanup_handle;
+    uint64_t not_before_ms; /* when a block is read again */
+    uint64_t wait_until_ms;
+    uint64_t ask_ms; /* when events are read for an answer that waits */
+};
+
 struct dnp3_association {
     struct dnp3_association *next;
     struct dnp3_master *master;
@@ -95,23 +146,30 @@ struct dnp3_association {
     void *user;
     struct poll_state *polls;
     struct dnp3_transport transport;
+    struct dnp3_secondary secondary;
+    struct dnp3_primary *primary;    /* NULL: data leaves unconfirmed */
+    struct dnp3_primary_terms terms; /* of the fragment that was built last */
     struct dnp3_association_counters counters;
 
+    struct file_state file;
+
     uint16_t address;
-    uint16_t iin;       /* of the last accepted fragment */
-    uint8_t sequence;   /* of the next request */
-    uint8_t wanted;     /* bit = automatic request kind */
-    uint8_t refused;    /* bit = automatic request kind, for this connection (rule 11) */
-    uint8_t scan;       /* event classes that REQUEST_EVENTS will read */
-    uint8_t link_reply; /* secondary function to answer, plus one; 0 = none */
-    bool link_reset;    /* the outstation, as a primary, has reset its link to us */
-    bool link_fcb;      /* the FCB expected next */
-    bool link_full;     /* its DFC bit: it takes no data until it says otherwise */
+    uint16_t max_request; /* octets; the configured ones, or more where attribute 241 said so */
+    uint16_t iin;         /* of the last accepted fragment */
+    uint8_t sequence;     /* of the next request */
+    uint8_t wanted;       /* bit = automatic request kind */
+    uint8_t refused;      /* bit = automatic request kind, for this connection (rule 11) */
+    uint8_t scan;         /* event classes that REQUEST_EVENTS will read */
+    uint8_t link_reply;   /* secondary function to answer, plus one; 0 = none */
+    bool link_full;       /* its DFC bit: it takes no data until it says otherwise */
     bool online;
     bool broadcast_awaited; /* one left: does the next answer tell of it? */
     bool started;           /* STARTUP_DONE was said on this connection */
     bool withholding;
     bool link_check;             /* ask link status: the application was silent */
+    bool probe_due;              /* the probe's link status has not left yet */
+    bool unheard;                /* not a frame came on this connection, or since its link died */
+    bool asleep;                 /* report_by_exception: nothing is asked before it speaks */
     bool resume_enable;          /* ENABLE after the event scan of a reopening */
     enum request_kind follow_up; /* OPERATE or TIME_WRITE: leaves before anything else */
     struct outstanding out;
@@ -125,10 +183,12 @@ struct dnp3_association {
     uint8_t time_variation; /* of g50 in the write that follows or is under way */
     int64_t time_ms; /* the host's clock when RECORD_CURRENT_TIME left, or the measured delay */
     uint64_t select_answered_ms;
-    uint64_t line_wait_until_ms; /* a control waits for a clear line until then; 0 = none does */
+    uint64_t line_wait_until_ms; /* who waits for a clear line does until then; 0 = none waits */
     uint64_t heard_ms;
     uint64_t link_full_ask_ms; /* when link status is asked again while link_full */
+    uint64_t link_reset_ms;    /* a link that must be reset is not tried before */
     uint64_t keep_alive_from_ms;
+    uint64_t probe_until_ms; /* a probe is answered by then or fails; 0 = none */
     uint64_t time_sync_due_ms;
     struct dnp3_command_request *commands; /* queue; the head is under way while `out` says so */
     uint16_t commands_queued;
@@ -167,7 +227,45 @@ static inline void association_event(struct dnp3_association *a, enum dnp3_assoc
         a->callbacks->event(a->user, event, detail);
 }
 
+/* Its primary waits for an acknowledgement: nothing else leaves but replies of the link. */
+static inline bool association_awaits_link(const struct dnp3_association *a)
+{
+    return a->primary && dnp3_primary_busy(a->primary);
+}
+
+/* Confirmed data needs a link that is reset. */
+static inline bool association_needs_reset(const struct dnp3_association *a)
+{
+    return a->primary && !a->primary->reset;
+}
+
+static inline bool association_takes_data(const struct dnp3_association *a)
+{
+    return !a->link_full && !association_needs_reset(a);
+}
+
+/* association_link.c */
+/* The connection changed: neither direction of the link is reset. */
+void dnp3_association_link_forget(struct dnp3_association *a);
+/* A frame of the outstation's for us. */
+void dnp3_association_link_receive(struct dnp3_association *a, const struct dnp3_link_frame *frame);
+/* The secondary's answer, if one is owed. */
+bool dnp3_association_link_reply(struct dnp3_association *a, struct dnp3_writer *out);
+/* REQUEST_LINK_STATUS, beside all else. */
+void dnp3_association_link_ask(struct dnp3_association *a, struct dnp3_writer *out);
+/* A whole fragment, or the first frame of it where frames are confirmed; without octets: a question
+ * of the link layer, its reset where it must be reset. */
+void dnp3_association_link_send(struct dnp3_association *a, const struct dnp3_writer *fragment,
+                                struct dnp3_writer *out);
+/* The frame whose turn has come, or comes again, of what is under way. */
+bool dnp3_association_link_go_on(struct dnp3_association *a, struct dnp3_writer *out);
+void dnp3_association_link_tick(struct dnp3_association *a);
+
 /* task.c */
+/* The requests of a startup, as bits of `wanted`; and what a connection that was too short left
+ * undone of them. */
+uint8_t dnp3_task_startup_steps(const struct dnp3_association_config *config);
+uint8_t dnp3_task_steps_left(const struct dnp3_association *a);
 void dnp3_task_start(struct dnp3_association *a);
 void dnp3_task_want(struct dnp3_association *a, enum request_kind kind);
 /* The same after a pause, where acting at once would be acting in a circle. */
@@ -188,6 +286,14 @@ void dnp3_task_abandon(struct dnp3_association *a);
 void dnp3_task_disconnected(struct dnp3_association *a);
 void dnp3_task_link_full(struct dnp3_association *a, bool full);
 void dnp3_task_link_answered(struct dnp3_association *a);
+/* Confirmed data: the link is reset; a fragment was acknowledged; it was not (`answers`: but the
+ * link is alive); neither data nor resets are. */
+void dnp3_task_link_ready(struct dnp3_association *a);
+void dnp3_task_delivered(struct dnp3_association *a);
+void dnp3_task_undelivered(struct dnp3_association *a, bool answers);
+void dnp3_task_link_dead(struct dnp3_association *a);
+/* Any frame came; `speaks`: of its own accord, or an answer of the application. */
+void dnp3_task_heard(struct dnp3_association *a, bool speaks);
 /* An application fragment was accepted. */
 void dnp3_task_alive(struct dnp3_association *a);
 
@@ -197,21 +303,55 @@ void dnp3_task_begin(struct dnp3_association *a, enum request_kind kind,
 /* One failure more: the automatic request waits for its backoff. */
 void dnp3_task_postpone(struct dnp3_association *a, enum request_kind kind);
 
+/* Rule 15, before the first octet of what may act: holds the line none that could arrive late? */
+enum line_state dnp3_task_line(struct dnp3_association *a);
 uint64_t dnp3_task_backoff(const struct dnp3_association *a, uint8_t failures);
 
 /* request.c */
+/* Does a READ of these objects bring events (rule 7)? */
+bool dnp3_reads_events(uint8_t group, uint8_t variation);
 /* Object headers of a request, with their values; INVALID where one cannot be written. */
 int dnp3_request_headers_write(struct dnp3_writer *out, const struct dnp3_request_header *headers,
                                size_t count);
 int dnp3_request_objects_write(struct dnp3_writer *out, const struct dnp3_request *request);
 bool dnp3_request_next(struct dnp3_association *a, struct dnp3_writer *out);
+/* The head of the queue may act and waits for a clear line. */
+bool dnp3_request_waits_for_line(const struct dnp3_association *a);
 uint64_t dnp3_request_deadline(const struct dnp3_association *a);
 void dnp3_request_answered(struct dnp3_association *a, uint16_t iin);
 /* The request under way ended without a whole answer. */
 void dnp3_request_failed(struct dnp3_association *a, enum dnp3_command_reason reason);
 /* The outstation does not answer: nothing waits for it but a READ that is tried again. */
 void dnp3_request_silent(struct dnp3_association *a);
-void dnp3_request_disconnected(struct dnp3_association *a);
+/* The connection is lost, or the outstation sleeps (NO_ANSWER): nothing waits for it. */
+void dnp3_request_gone(struct dnp3_association *a, enum dnp3_command_reason reason);
+
+/* file_transfer.c */
+/* The next request of a transfer; false: none can leave now. */
+bool dnp3_file_next(struct dnp3_association *a, struct dnp3_writer *out);
+bool dnp3_file_waits_for_line(const struct dnp3_association *a);
+uint64_t dnp3_file_deadline(const struct dnp3_association *a);
+void dnp3_file_tick(struct dnp3_association *a);
+/* The request under way was answered: with the object that has come, or it is waited for. */
+void dnp3_file_answered(struct dnp3_association *a, uint16_t iin);
+/* It ended without an answer, or was given up for a control. */
+void dnp3_file_unanswered(struct dnp3_association *a, enum dnp3_command_reason reason);
+void dnp3_file_abandoned(struct dnp3_association *a);
+/* The outstation, or even its link, does not answer. */
+void dnp3_file_silent(struct dnp3_association *a, bool link_dead);
+/* As dnp3_request_gone(); what is left open is not closed any more. */
+void dnp3_file_gone(struct dnp3_association *a, enum dnp3_command_reason reason);
+/* The step of the head failed, or is settled by the object that came. */
+void dnp3_file_failed(struct dnp3_association *a, enum dnp3_command_reason reason);
+void dnp3_file_settle(struct dnp3_association *a);
+/* Closes or aborts a file that no transfer has any more. */
+void dnp3_file_leave(struct dnp3_association *a, enum dnp3_function function, uint32_t handle);
+
+/* file_answer.c */
+/* An object of group 70, in a fragment that answers the head's request or not. 0; the errors of
+ * file.h; UNSUPPORTED for what no answer has. */
+int dnp3_file_object(struct dnp3_association *a, uint8_t variation, struct dnp3_reader object,
+                     bool answers);
 
 /* time_sync.c */
 /* A new connection, or a restarted outstation: the configured method is tried again. */
@@ -234,6 +374,9 @@ void dnp3_confirm_owe(struct dnp3_association *a, struct owed *owed, enum dnp3_v
 /* Ends a hold: its token is void and the host is told. */
 void dnp3_confirm_void(struct dnp3_association *a, struct owed *owed);
 void dnp3_confirm_forget_unsolicited(struct dnp3_association *a);
+/* A newer unsolicited fragment came under this sequence: a confirm of it whose frame waits to be
+ * acknowledged would confirm this one as well, and does not leave again. */
+void dnp3_confirm_recall(struct dnp3_association *a, uint8_t sequence);
 /* The host did not keep a fragment. */
 void dnp3_confirm_refused(struct dnp3_association *a);
 /* The outstation restarted: it waits for none of our confirms any more. */
@@ -255,6 +398,16 @@ void dnp3_half_duplex_requested(struct dnp3_association *a);
 /* When the task that is due at `deadline` can leave. */
 uint64_t dnp3_half_duplex_deadline(const struct dnp3_association *a, uint64_t deadline);
 
+/* probe.c */
+/* Does a link status request of a probe leave now? */
+bool dnp3_probe_next(struct dnp3_association *a);
+/* A frame of the outstation came. */
+void dnp3_probe_heard(struct dnp3_association *a);
+uint64_t dnp3_probe_deadline(const struct dnp3_association *a);
+void dnp3_probe_tick(struct dnp3_association *a);
+/* The connection changed. */
+void dnp3_probe_forget(struct dnp3_association *a);
+
 /* broadcast.c */
 /* A broadcast onto the wire, if the channel is quiet. */
 bool dnp3_broadcast_next(struct dnp3_master *master, struct dnp3_writer *wire);
@@ -273,8 +426,5 @@ bool dnp3_operate_follow_up(struct dnp3_association *a, struct dnp3_writer *out)
 void dnp3_operate_answered(struct dnp3_association *a, uint16_t iin, struct dnp3_reader *objects);
 void dnp3_operate_timed_out(struct dnp3_association *a);
 void dnp3_operate_disconnected(struct dnp3_association *a);
-
-/* master.c */
-bool dnp3_master_take_link_reply(struct dnp3_association *a, struct dnp3_writer *out);
 
 #endif

@@ -85,17 +85,17 @@ static bool is_quiet(const struct dnp3_master *master)
 {
     for (const struct dnp3_association *a = master->associations; a; a = a->next)
         if (a->out.kind != REQUEST_NONE || a->follow_up != REQUEST_NONE || a->commands ||
-            a->link_reply || a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE)
+            a->link_reply || association_awaits_link(a) || a->solicited.state != OWED_NONE ||
+            a->unsolicited.state != OWED_NONE)
             return false;
     return true;
 }
 
-/* Rule 15, as for the controls of one outstation. */
+/* Rule 15, as for one outstation: all that may be broadcast changes something. */
 static bool line_is_clear(struct dnp3_master *master)
 {
     const struct dnp3_association *a = master->associations;
-    if (!is_control(master->broadcasts) || !a->callbacks->line_clear ||
-        a->callbacks->line_clear(a->user))
+    if (!a->callbacks->line_clear || a->callbacks->line_clear(a->user))
         return true;
     if (!master->broadcast_wait_until_ms)
         master->broadcast_wait_until_ms = master->now_ms + LINE_WAIT_MS;

@@ -94,4 +94,15 @@ static inline uint8_t dnp3_crob_code(enum dnp3_operation operation, enum dnp3_tr
     return (uint8_t)((unsigned)operation | (unsigned)tcc << 6);
 }
 
+/* Whether a control code means on: close and trip say it themselves, else the operation does. It is
+ * also the commanded state that a command event has (annex A, group 13). */
+static inline bool dnp3_crob_turns_on(uint8_t code)
+{
+    unsigned operation = code & 0x0Fu;
+    unsigned tcc = code >> 6;
+    if (tcc != DNP3_TRIP_CLOSE_NONE)
+        return tcc == DNP3_TRIP_CLOSE_CLOSE;
+    return operation == DNP3_OPERATION_LATCH_ON || operation == DNP3_OPERATION_PULSE_ON;
+}
+
 #endif

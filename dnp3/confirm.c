@@ -62,6 +62,15 @@ void dnp3_confirm_forget_unsolicited(struct dnp3_association *a)
         a->callbacks->voided(a->user, token);
 }
 
+void dnp3_confirm_recall(struct dnp3_association *a, uint8_t sequence)
+{
+    uint8_t confirm[] = {DNP3_APP_FIR | DNP3_APP_FIN | DNP3_APP_UNS, DNP3_FUNCTION_CONFIRM};
+    confirm[0] |= sequence;
+    if (association_awaits_link(a) && a->primary->length == sizeof confirm &&
+        memcmp(a->primary->fragment, confirm, sizeof confirm) == 0)
+        dnp3_primary_expire(a->primary, association_now(a));
+}
+
 void dnp3_confirm_restarted(struct dnp3_association *a)
 {
     bool more = a->solicited.more;
@@ -119,6 +128,8 @@ static bool write_confirm(struct dnp3_association *a, struct owed *owed, uint8_t
         .function = DNP3_FUNCTION_CONFIRM};
     dnp3_app_write(out, &header);
     a->counters.confirms++;
+    a->terms = (struct dnp3_primary_terms){
+        .once = true, .retries = a->config->link_retries, .expires_ms = owed->expires_ms};
     *owed = (struct owed){0};
     return true;
 }

@@ -29,6 +29,9 @@ static const struct type_row type_rows[DNP3_DATABASE_TYPES] = {
     [DNP3_POINT_ANALOG_OUTPUT_STATUS] = {40, 42, 1, 3, 0},
     [DNP3_POINT_OCTET_STRING] = {110, 111, 0, 0, 0},
     [DNP3_POINT_TIME] = {50, 0, 4, 0, 0},
+    [DNP3_POINT_BINARY_COMMAND_EVENT] = {0, 13, 0, 2, 0},
+    [DNP3_POINT_ANALOG_COMMAND_EVENT] = {0, 43, 0, 0, 0},
+    [DNP3_POINT_UNSIGNED_INTEGER] = {102, 0, 1, 0, 0},
 };
 
 /* How one point reports, and the value of its last event. */
@@ -38,7 +41,7 @@ struct report {
 };
 
 struct table {
-    uint16_t count;
+    uint32_t count;
     struct dnp3_point *points;
     struct report *reports;
 };
@@ -103,9 +106,11 @@ static int complete_setup(enum dnp3_point_type type, struct dnp3_point_setup *se
         return DNP3_ERR_INVALID;
     if (type == DNP3_POINT_OCTET_STRING)
         return 0;
-    if (!is_variation(type, row->static_group, setup->static_variation, DNP3_KIND_STATIC))
+    if (row->static_group &&
+        !is_variation(type, row->static_group, setup->static_variation, DNP3_KIND_STATIC))
         return DNP3_ERR_INVALID;
-    if (row->event_group &&
+    bool as_commanded = type == DNP3_POINT_ANALOG_COMMAND_EVENT && !setup->event_variation;
+    if (row->event_group && !as_commanded &&
         !is_variation(type, row->event_group, setup->event_variation, DNP3_KIND_EVENT))
         return DNP3_ERR_INVALID;
     return 0;
@@ -139,7 +144,8 @@ struct dnp3_database *dnp3_database_create(const struct dnp3_allocator *allocato
     struct dnp3_point_setup setup[DNP3_DATABASE_TYPES];
     for (unsigned type = 0; type < DNP3_DATABASE_TYPES; type++) {
         setup[type] = config->setup[type];
-        if (complete_setup((enum dnp3_point_type)type, &setup[type]))
+        if (config->count[type] > DNP3_DATABASE_POINTS_MAX ||
+            complete_setup((enum dnp3_point_type)type, &setup[type]))
             return NULL;
     }
     uint8_t string_size = dnp3_octet_string_size(config);
@@ -157,7 +163,7 @@ struct dnp3_database *dnp3_database_create(const struct dnp3_allocator *allocato
     struct report *reports = (struct report *)(points + total);
     database->strings = (uint8_t *)(reports + total);
     for (unsigned type = 0; type < DNP3_DATABASE_TYPES; type++) {
-        uint16_t count = config->count[type];
+        uint32_t count = config->count[type];
         database->tables[type] = (struct table){count, points, reports};
         fill_table(database, (enum dnp3_point_type)type, &setup[type]);
         points += count;
@@ -174,7 +180,7 @@ void dnp3_database_free(struct dnp3_database *database)
     allocator.release(allocator.user, DNP3_OWNER_OUTSTATION, database);
 }
 
-uint16_t dnp3_database_count(const struct dnp3_database *database, enum dnp3_point_type type)
+uint32_t dnp3_database_count(const struct dnp3_database *database, enum dnp3_point_type type)
 {
     return (unsigned)type < DNP3_DATABASE_TYPES ? database->tables[type].count : 0;
 }

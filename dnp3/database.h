@@ -8,23 +8,28 @@
 #include "dnp3/objects.h"
 #include "dnp3/point.h"
 
-/* BINARY_INPUT to TIME have a place in the database; commands events and indications have none. */
-enum { DNP3_DATABASE_TYPES = DNP3_POINT_TIME + 1 };
+/* BINARY_INPUT to UNSIGNED_INTEGER have a place in the database; indications are the outstation's,
+ * dead-bands belong to how analog inputs report. What is stored of a command event's type is how
+ * commands of that index are reported, and the last one: it is never read. */
+enum { DNP3_DATABASE_TYPES = DNP3_POINT_UNSIGNED_INTEGER + 1 };
 
 /* Longest octet string: the variation is its length (IEEE 1815-2012 A.46). */
 enum { DNP3_OCTET_STRING_MAX = 255 };
+
+/* Points of one type: indexes have 16 bits. */
+enum { DNP3_DATABASE_POINTS_MAX = 65536 };
 
 /* How one point reports. Variations 0 mean the type's default (see dnp3_point_setup_default). */
 struct dnp3_point_setup {
     uint8_t event_class;      /* 1..3, or 0: static only, no events */
     uint8_t static_variation; /* what READ of variation 0 and of class 0 answers */
-    uint8_t event_variation;
-    bool absent;    /* there is no point at this index; it is passed over in reads */
+    uint8_t event_variation;  /* of an analog command event also 0: as its command was encoded */
+    bool absent;              /* there is no point at this index; it is passed over in reads */
     float deadband; /* an event when the value differs from the last event's by more than this */
 };
 
 struct dnp3_database_config {
-    uint16_t count[DNP3_DATABASE_TYPES]; /* indexes 0..count-1 */
+    uint32_t count[DNP3_DATABASE_TYPES]; /* indexes 0..count-1, at most 65536 of them */
     struct dnp3_point_setup setup[DNP3_DATABASE_TYPES];
     uint8_t octet_string_size; /* room for each octet string; 0 = 32 */
 };
@@ -40,20 +45,20 @@ struct dnp3_database;
 
 /* Class 1 for binaries and double-bits, 2 for analogs, 3 for counters, 0 for the rest; variations
  * with flags, and events with absolute time: 1v2 2v2, 3v2 4v2, 10v2 11v2, 20v1 22v5, 21v5 23v5,
- * 30v1 32v3, 31v3 33v3, 40v1 42v3, 110 111, 50v4. */
+ * 30v1 32v3, 31v3 33v3, 40v1 42v3, 110 111, 50v4, 13v2, 43, 102v1. */
 struct dnp3_point_setup dnp3_point_setup_default(enum dnp3_point_type type);
 /* No points, every type with its default setup. */
 void dnp3_database_config_default(struct dnp3_database_config *config);
 
-/* Every point starts as 0 with flag RESTART (double-bits: INTERMEDIATE). NULL without memory or
- * where a variation does not belong to its type. */
+/* Every point starts as 0 with flag RESTART (double-bits: INTERMEDIATE). NULL without memory, with
+ * more points than there are indexes, or where a variation does not belong to its type. */
 struct dnp3_database *dnp3_database_create(const struct dnp3_allocator *allocator,
                                            const struct dnp3_database_config *config);
 /* NULL is legal. The points of an outstation are the outstation's to free. */
 void dnp3_database_free(struct dnp3_database *database);
 
 /* Indexes of a type, absent points included; 0 for a type that has no place here. */
-uint16_t dnp3_database_count(const struct dnp3_database *database, enum dnp3_point_type type);
+uint32_t dnp3_database_count(const struct dnp3_database *database, enum dnp3_point_type type);
 /* The points of a type, index 0 first, dnp3_database_count() of them. */
 const struct dnp3_point *dnp3_database_points(const struct dnp3_database *database,
                                               enum dnp3_point_type type);

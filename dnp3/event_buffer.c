@@ -351,15 +351,21 @@ uint32_t dnp3_event_buffer_write(struct dnp3_event_buffer *buffer, struct dnp3_w
     return written;
 }
 
-uint32_t dnp3_event_buffer_confirm(struct dnp3_event_buffer *buffer)
+uint32_t dnp3_event_buffer_confirm(struct dnp3_event_buffer *buffer,
+                                   void (*gone)(void *user, enum dnp3_point_type type,
+                                                const struct dnp3_point *point),
+                                   void *user)
 {
     uint32_t removed = 0;
     bool room = true;
     for (unsigned i = 0; i < DNP3_EVENT_CLASSES; i++) {
         struct list *list = &buffer->lists[i];
         for (uint32_t at = list->oldest; list->written;) {
-            uint32_t next = buffer->slots[at].next;
-            if (buffer->slots[at].state == WRITTEN) {
+            const struct slot *slot = &buffer->slots[at];
+            uint32_t next = slot->next;
+            if (slot->state == WRITTEN) {
+                if (gone)
+                    gone(user, (enum dnp3_point_type)slot->type, &slot->point);
                 remove_slot(buffer, list, at);
                 removed++;
             }

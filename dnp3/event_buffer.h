@@ -56,8 +56,12 @@ uint32_t dnp3_event_buffer_write(struct dnp3_event_buffer *buffer, struct dnp3_w
                                  bool synchronized);
 /* Marked events that are not written yet. */
 uint32_t dnp3_event_buffer_selected(const struct dnp3_event_buffer *buffer);
-/* The fragment was confirmed: what was written goes. Returns how many. */
-uint32_t dnp3_event_buffer_confirm(struct dnp3_event_buffer *buffer);
+/* The fragment was confirmed: what was written goes. Returns how many. `gone` (may be NULL) is
+ * shown each event before it goes, the oldest of a class first; it does not touch the buffer. */
+uint32_t dnp3_event_buffer_confirm(struct dnp3_event_buffer *buffer,
+                                   void (*gone)(void *user, enum dnp3_point_type type,
+                                                const struct dnp3_point *point),
+                                   void *user);
 /* It was not: what was marked or written waits again. */
 void dnp3_event_buffer_restore(struct dnp3_event_buffer *buffer);
 

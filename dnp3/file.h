@@ -86,7 +86,7 @@ struct dnp3_file_command {
  * abort. */
 struct dnp3_file_command_status {
     uint32_t handle;
-    uint32_t size; /* of the file, or the entries of the directory where the device knows it */
+    uint32_t size; /* of the file; of a directory octets or entries, devices differ */
     uint16_t block_size;
     uint16_t request;
     uint8_t status;               /* enum dnp3_file_status */

@@ -12,7 +12,7 @@ static bool waits_for_confirm(const struct dnp3_association *a)
 
 static bool is_answering(const struct dnp3_association *a)
 {
-    return a->out.kind != REQUEST_NONE && !waits_for_confirm(a);
+    return association_awaits_link(a) || (a->out.kind != REQUEST_NONE && !waits_for_confirm(a));
 }
 
 /* Its OPERATE or time is to follow. Not for ever, where its link takes no data. */
@@ -40,7 +40,7 @@ bool dnp3_half_duplex_may_confirm(const struct dnp3_association *a)
 
 static uint64_t held_until(const struct dnp3_association *a, const struct owed *owed)
 {
-    if (owed->state == OWED_READY && !a->link_full)
+    if (owed->state == OWED_READY && association_takes_data(a))
         return DNP3_NEVER; /* it leaves first */
     return owed->state == OWED_HELD ? owed->yields_ms : 0;
 }
@@ -89,13 +89,14 @@ static bool is_waiting(const struct dnp3_association *a)
 {
     bool owes = a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE;
     return a->commands || (!owes && !a->master->broadcasts &&
-                           (a->link_check || (a->requests && !a->request_attempts)));
+                           (a->link_check || (a->requests && !a->request_attempts) ||
+                            dnp3_file_waits_for_line(a)));
 }
 
 uint64_t dnp3_half_duplex_deadline(const struct dnp3_association *a, uint64_t deadline)
 {
     uint64_t at = free_at(a);
-    if (a->out.kind != REQUEST_NONE || at == 0)
+    if (a->out.kind != REQUEST_NONE || association_awaits_link(a) || at == 0)
         return deadline;
     if (at == DNP3_NEVER)
         return DNP3_NEVER;

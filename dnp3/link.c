@@ -172,6 +172,31 @@ bool dnp3_link_parser_next(struct dnp3_link_parser *parser, struct dnp3_reader *
     return false;
 }
 
+bool dnp3_link_parser_end(struct dnp3_link_parser *parser, uint8_t *data,
+                          struct dnp3_link_frame *frame)
+{
+    struct dnp3_reader nothing = dnp3_reader_of(parser->partial, 0);
+    size_t octets;
+    while (parser->held > 0) {
+        if (next_of_held(parser, &nothing, data, frame))
+            return true;
+        if (!parser->held)
+            return false;
+        parser->counters.cut_short++; /* it starts as a frame and has no end: a false start */
+        skip(parser, 1, &octets);
+        drop_held(parser, octets);
+    }
+    return false;
+}
+
+size_t dnp3_link_first(const uint8_t *octets, size_t length)
+{
+    if (length < HEADER || octets[2] < LEN_BEFORE)
+        return 0;
+    size_t size = frame_size((size_t)octets[2] - LEN_BEFORE);
+    return size <= length ? size : 0;
+}
+
 void dnp3_link_write(struct dnp3_writer *out, const struct dnp3_link_frame *frame)
 {
     if (frame->length > DNP3_LINK_DATA_MAX) {

@@ -46,6 +46,7 @@ struct dnp3_link_counters {
     uint32_t frames;      /* whole frames with good CRCs */
     uint32_t crc_errors;  /* a header or a block whose CRC is wrong */
     uint32_t resyncs;     /* octets skipped on the way to a start 05 64, counted in runs */
+    uint32_t cut_short;   /* frames that a datagram did not hold to their end */
     uint32_t bad_headers; /* LEN < 5, FCV that the function forbids, unknown primary function */
 };
 
@@ -76,6 +77,16 @@ void dnp3_link_parser_reset(struct dnp3_link_parser *parser);
  * also when that start lies in an earlier feed. `data` must hold DNP3_LINK_DATA_MAX octets. */
 bool dnp3_link_parser_next(struct dnp3_link_parser *parser, struct dnp3_reader *in, uint8_t *data,
                            struct dnp3_link_frame *frame);
+
+/* What came together ends here, as a datagram does: the next whole frame behind the start of one
+ * that is not, or false when none is left. After next() has returned false, and with its `data`;
+ * no octet of it is then joined with what comes later. */
+bool dnp3_link_parser_end(struct dnp3_link_parser *parser, uint8_t *data,
+                          struct dnp3_link_frame *frame);
+
+/* How many of these octets are the first frame, where they are frames as this library writes them:
+ * a datagram's. 0 where it is not whole. */
+size_t dnp3_link_first(const uint8_t *octets, size_t length);
 
 /* Writes one frame with its CRCs; fails the writer where `frame->length` > DNP3_LINK_DATA_MAX. */
 void dnp3_link_write(struct dnp3_writer *out, const struct dnp3_link_frame *frame);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One channel's master: frames to associations by address, the link layer's secondary station, and
- * whose turn it is to speak (IEEE 1815-2012 clause 9; rule 20). */
+/* One channel's master: frames to associations by address, and whose turn it is to speak
+ * (IEEE 1815-2012 clause 9; rule 20). */
 #include "dnp3/association_internal.h"
 
 enum { LINK_HEADER = 10 }; /* octets of a frame before its data, CRC included */
@@ -34,9 +34,7 @@ void dnp3_master_connected(struct dnp3_master *master, uint64_t now_ms)
     master->connected = true;
     dnp3_link_parser_reset(&master->parser);
     for (struct dnp3_association *a = master->associations; a; a = a->next) {
-        a->link_reset = false;
-        a->link_reply = 0;
-        a->link_full = false;
+        dnp3_association_link_forget(a);
         dnp3_transport_reset(&a->transport, master->config.pool);
         dnp3_task_start(a);
     }
@@ -48,85 +46,13 @@ void dnp3_master_disconnected(struct dnp3_master *master, uint64_t now_ms)
     master->connected = false;
     dnp3_broadcast_disconnected(master);
     for (struct dnp3_association *a = master->associations; a; a = a->next) {
+        dnp3_association_link_forget(a);
         dnp3_transport_reset(&a->transport, master->config.pool);
         dnp3_task_disconnected(a);
+        dnp3_probe_forget(a);
         dnp3_confirm_void(a, &a->solicited);
         dnp3_confirm_forget_unsolicited(a);
     }
-}
-
-static void receive_data(struct dnp3_association *a, const struct dnp3_link_frame *frame)
-{
-    struct dnp3_pool *pool = a->master->config.pool;
-    struct dnp3_reader fragment;
-    if (!dnp3_transport_receive(&a->transport, pool, frame->source, frame->data, frame->length,
-                                &fragment))
-        return;
-    dnp3_response_receive(a, fragment);
-    dnp3_transport_release(&a->transport, pool);
-}
-
-static void reply(struct dnp3_association *a, enum dnp3_link_secondary function)
-{
-    a->link_reply = (uint8_t)(function + 1);
-}
-
-/* The outstation as a primary that wants its data confirmed. */
-static void receive_confirmed(struct dnp3_association *a, const struct dnp3_link_frame *frame)
-{
-    bool fcb = frame->control & DNP3_LINK_FCB;
-    if (!a->link_reset) {
-        reply(a, DNP3_LINK_NACK);
-        return;
-    }
-    reply(a, DNP3_LINK_ACK);
-    if (fcb != a->link_fcb)
-        return; /* our ACK was lost: a repeat */
-    a->link_fcb = !a->link_fcb;
-    receive_data(a, frame);
-}
-
-static void receive_primary(struct dnp3_association *a, const struct dnp3_link_frame *frame)
-{
-    uint8_t function = frame->control & DNP3_LINK_FUNCTION;
-    if (dnp3_link_wants_fcv(function) != !!(frame->control & DNP3_LINK_FCV)) {
-        a->counters.link_discarded++;
-        return;
-    }
-    switch (function) {
-    case DNP3_LINK_RESET_LINK_STATES:
-        a->link_reset = true;
-        a->link_fcb = true;
-        reply(a, DNP3_LINK_ACK);
-        break;
-    case DNP3_LINK_TEST_LINK_STATES:
-        reply(a, a->link_reset ? DNP3_LINK_ACK : DNP3_LINK_NACK);
-        if (a->link_reset && !!(frame->control & DNP3_LINK_FCB) == a->link_fcb)
-            a->link_fcb = !a->link_fcb;
-        break;
-    case DNP3_LINK_CONFIRMED_USER_DATA:
-        receive_confirmed(a, frame);
-        break;
-    case DNP3_LINK_UNCONFIRMED_USER_DATA:
-        receive_data(a, frame);
-        break;
-    case DNP3_LINK_REQUEST_LINK_STATUS:
-        reply(a, DNP3_LINK_STATUS);
-        break;
-    default:
-        reply(a, DNP3_LINK_NOT_SUPPORTED);
-        break;
-    }
-}
-
-static void receive_secondary(struct dnp3_association *a, const struct dnp3_link_frame *frame)
-{
-    uint8_t function = frame->control & DNP3_LINK_FUNCTION;
-    dnp3_task_link_full(a, frame->control & DNP3_LINK_DFC);
-    /* Who does not know link status answers all the same: the link is alive. */
-    if (a->out.kind == REQUEST_LINK_STATUS &&
-        (function == DNP3_LINK_STATUS || function == DNP3_LINK_NOT_SUPPORTED))
-        dnp3_task_link_answered(a);
 }
 
 static void receive_frame(struct dnp3_master *master, const struct dnp3_link_frame *frame)
@@ -147,10 +73,8 @@ static void receive_frame(struct dnp3_master *master, const struct dnp3_link_fra
     }
     a->counters.rx_octets += LINK_HEADER + frame->length + (frame->length + 15u) / 16u * 2u;
     a->heard_ms = master->now_ms;
-    if (frame->control & DNP3_LINK_PRM)
-        receive_primary(a, frame);
-    else
-        receive_secondary(a, frame);
+    dnp3_probe_heard(a);
+    dnp3_association_link_receive(a, frame);
 }
 
 void dnp3_master_feed(struct dnp3_master *master, const uint8_t *octets, size_t length,
@@ -165,26 +89,21 @@ void dnp3_master_feed(struct dnp3_master *master, const uint8_t *octets, size_t 
             receive_frame(master, &frame);
 }
 
-static void write_frame(struct dnp3_association *a, uint8_t control, struct dnp3_writer *out)
+void dnp3_master_feed_datagram(struct dnp3_master *master, const uint8_t *octets, size_t length,
+                               uint64_t now_ms)
 {
-    struct dnp3_link_frame frame = {
-        .control = control, .destination = a->address, .source = a->config->master_address};
-    dnp3_link_write(out, &frame);
-}
-
-bool dnp3_master_take_link_reply(struct dnp3_association *a, struct dnp3_writer *out)
-{
-    if (!a->link_reply)
-        return false;
-    write_frame(a, (uint8_t)(DNP3_LINK_DIR | (a->link_reply - 1)), out);
-    a->link_reply = 0;
-    return true;
+    uint8_t data[DNP3_LINK_DATA_MAX];
+    struct dnp3_link_frame frame;
+    dnp3_master_feed(master, octets, length, now_ms);
+    while (dnp3_link_parser_end(&master->parser, data, &frame))
+        if (master->connected)
+            receive_frame(master, &frame);
 }
 
 static bool next_confirm(struct dnp3_association *a, struct dnp3_writer *fragment)
 {
     bool may = !a->master->config.half_duplex || dnp3_half_duplex_may_confirm(a);
-    return may && !a->link_full && dnp3_confirm_next(a, fragment);
+    return may && association_takes_data(a) && dnp3_confirm_next(a, fragment);
 }
 
 static bool next_request(struct dnp3_association *a, struct dnp3_writer *fragment)
@@ -199,19 +118,21 @@ static bool next_request(struct dnp3_association *a, struct dnp3_writer *fragmen
 
 static void take_one(struct dnp3_association *a, struct dnp3_writer *wire)
 {
-    struct dnp3_pool *pool = a->master->config.pool;
     bool may_reply = !a->master->config.half_duplex || dnp3_half_duplex_may_reply(a);
-    if (may_reply && dnp3_master_take_link_reply(a, wire))
+    if (may_reply && dnp3_association_link_reply(a, wire))
         return;
-    struct dnp3_writer fragment = dnp3_writer_of(dnp3_pool_fragment(pool), a->config->max_request);
-    if (!next_confirm(a, &fragment) && !next_request(a, &fragment))
+    if (association_awaits_link(a)) {
+        dnp3_association_link_go_on(a, wire);
         return;
-    if (dnp3_writer_length(&fragment))
-        dnp3_transport_write(
-            &a->transport, wire, DNP3_LINK_DIR | DNP3_LINK_PRM | DNP3_LINK_UNCONFIRMED_USER_DATA,
-            a->address, a->config->master_address, fragment.start, dnp3_writer_length(&fragment));
-    else
-        write_frame(a, DNP3_LINK_DIR | DNP3_LINK_PRM | DNP3_LINK_REQUEST_LINK_STATUS, wire);
+    }
+    if (dnp3_probe_next(a)) {
+        dnp3_association_link_ask(a, wire);
+        return;
+    }
+    struct dnp3_writer fragment =
+        dnp3_writer_of(dnp3_pool_fragment(a->master->config.pool), a->max_request);
+    if (next_confirm(a, &fragment) || next_request(a, &fragment))
+        dnp3_association_link_send(a, &fragment, wire);
 }
 
 /* Every association in turn, until one has something to say. */
@@ -270,7 +191,9 @@ uint64_t dnp3_master_deadline(const struct dnp3_master *master)
         if (master->config.half_duplex)
             task = dnp3_half_duplex_deadline(a, task);
         uint64_t confirm = dnp3_confirm_deadline(a);
+        uint64_t probe = dnp3_probe_deadline(a);
         uint64_t soonest = task < confirm ? task : confirm;
+        soonest = probe < soonest ? probe : soonest;
         next = soonest < next ? soonest : next;
     }
     return next;
@@ -283,7 +206,9 @@ void dnp3_master_tick(struct dnp3_master *master, uint64_t now_ms)
         return;
     for (struct dnp3_association *a = master->associations; a; a = a->next) {
         dnp3_confirm_tick(a);
+        dnp3_association_link_tick(a);
         dnp3_task_tick(a);
+        dnp3_probe_tick(a);
     }
 }
 

@@ -46,6 +46,10 @@ void dnp3_master_disconnected(struct dnp3_master *master, uint64_t now_ms);
  * connection all is. Callbacks are called from here. */
 void dnp3_master_feed(struct dnp3_master *master, const uint8_t *octets, size_t length,
                       uint64_t now_ms);
+/* The same for one datagram (UDP), which holds whole frames: what it cuts short is not joined with
+ * the octets of the next one. */
+void dnp3_master_feed_datagram(struct dnp3_master *master, const uint8_t *octets, size_t length,
+                               uint64_t now_ms);
 /* The next octets to write, as one write; 0 when there is nothing to say now. They are valid until
  * the next call into the library with the same pool. Call only when the channel takes them at once:
  * what is taken counts as sent at `now_ms`. */

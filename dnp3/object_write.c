@@ -153,7 +153,8 @@ void dnp3_point_write(struct dnp3_writer *out, const struct dnp3_object_row *row
         return;
     memset(at, 0, row->size);
     bool fits = true;
-    bool counts = row->type < DNP3_POINT_ANALOG_INPUT_DEAD_BAND;
+    bool counts =
+        row->type != DNP3_POINT_ANALOG_INPUT_DEAD_BAND && row->type != DNP3_POINT_UNSIGNED_INTEGER;
     double number = counts ? point->number : saturate(row->encoding, point->number);
     dnp3_store_number(at + row->flags, row->encoding, number, &fits);
     if (row->flags)

@@ -74,7 +74,7 @@ int dnp3_association_command(struct dnp3_association *a, struct dnp3_command_req
     if (a->commands_queued >= DNP3_COMMANDS_QUEUED_MAX)
         return DNP3_ERR_FULL;
     uint8_t trial[DNP3_COMMANDS_POINTS_MAX * 32];
-    size_t room = a->config->max_request - DNP3_REQUEST_HEADER;
+    size_t room = a->max_request - DNP3_REQUEST_HEADER;
     struct dnp3_writer out = dnp3_writer_of(trial, room < sizeof trial ? room : sizeof trial);
     for (size_t i = 0; i < request->count; i++)
         if (request->commands[i].index > UINT16_MAX)
@@ -84,6 +84,8 @@ int dnp3_association_command(struct dnp3_association *a, struct dnp3_command_req
     for (size_t i = 0; i < request->count; i++)
         request->commands[i].status = DNP3_STATUS_UNDEFINED;
 
+    if (!a->commands) /* a request may have been waiting for a clear line: this waits anew */
+        a->line_wait_until_ms = 0;
     struct dnp3_command_request **tail = &a->commands;
     while (*tail)
         tail = &(*tail)->next;
@@ -102,21 +104,8 @@ static void send(struct dnp3_association *a, enum request_kind kind, enum dnp3_f
                  struct dnp3_writer *out)
 {
     dnp3_task_begin(a, kind, function, out);
+    a->terms.expires_ms = a->commands->expires_ms;
     write_objects(out, a->commands);
-}
-
-/* Rule 15: before the first octet leaves the line holds none that could arrive late. Octets just
- * written wait for the peer's acknowledgement, which may take a while by design of TCP, so the head
- * of the queue waits too, and nothing else is sent meanwhile. */
-static bool line_clear(struct dnp3_association *a)
-{
-    if (!a->callbacks->line_clear || a->callbacks->line_clear(a->user)) {
-        a->line_wait_until_ms = 0;
-        return true;
-    }
-    if (!a->line_wait_until_ms)
-        a->line_wait_until_ms = association_now(a) + LINE_WAIT_MS;
-    return false;
 }
 
 /* The first request of the control at the head of the queue; those that may not leave any more end
@@ -129,9 +118,10 @@ bool dnp3_operate_next(struct dnp3_association *a, struct dnp3_writer *out)
             finish(a, DNP3_OUTCOME_REFUSED, DNP3_STAGE_QUEUED, DNP3_REASON_EXPIRED);
             continue;
         }
-        if (!line_clear(a)) {
-            if (association_now(a) < a->line_wait_until_ms)
-                return false;
+        enum line_state line = dnp3_task_line(a);
+        if (line == LINE_WAIT)
+            return false;
+        if (line == LINE_BUSY) {
             finish(a, DNP3_OUTCOME_REFUSED, DNP3_STAGE_QUEUED, DNP3_REASON_LINE_BUSY);
             continue;
         }

@@ -7,6 +7,7 @@
 #include "dnp3/outstation_internal.h"
 
 enum { RESPONSE_DELAY_MAX_MS = 60000 }; /* 52v2 has 16 bits */
+enum { COMMAND_VARIATION = 8 };         /* 43v8 holds what any command was encoded as */
 enum { FRAGMENT_MIN = 249, OBJECT_ROOM = FRAGMENT_MIN - DNP3_RESPONSE_HEADER - 7 };
 
 /* Indications that the host may set and clear. */
@@ -28,9 +29,12 @@ void dnp3_outstation_config_default(struct dnp3_outstation_config *config)
         .max_controls = 16,
         .confirm_timeout_ms = 5000,
         .select_timeout_ms = 10000,
+        .file_timeout_ms = 60000,
         .unsolicited_retries = 3,
         .unsolicited_events = 32,
         .unsolicited_hold_ms = 100,
+        .link_timeout_ms = 1000,
+        .link_retries = 2,
     };
     dnp3_database_config_default(&config->database);
 }
@@ -47,7 +51,8 @@ static bool is_valid(const struct dnp3_outstation_config *config)
            config->master_address <= DNP3_LINK_ADDRESS_MAX &&
            is_fragment_size(config->max_rx_fragment) && is_fragment_size(config->max_tx_fragment) &&
            config->max_controls > 0 && config->response_delay_ms <= RESPONSE_DELAY_MAX_MS &&
-           (!strings || config->database.octet_string_size <= OBJECT_ROOM);
+           (!strings || config->database.octet_string_size <= OBJECT_ROOM) &&
+           dnp3_attributes_are_valid(config);
 }
 
 static uint16_t buffer_size(const struct dnp3_outstation_config *config)
@@ -93,7 +98,8 @@ struct dnp3_outstation *dnp3_outstation_create(const struct dnp3_allocator *allo
     o->user = user;
     o->database = dnp3_database_create(allocator, &config->database);
     o->events = dnp3_event_buffer_create(allocator, &events);
-    if (!o->database || !o->events) {
+    bool linked = dnp3_outstation_link_create(o);
+    if (!o->database || !o->events || !linked) {
         dnp3_outstation_free(o);
         return NULL;
     }
@@ -109,7 +115,10 @@ void dnp3_outstation_free(struct dnp3_outstation *o)
     if (!o)
         return;
     struct dnp3_allocator allocator = o->allocator;
+    dnp3_files_give_up(o);
     dnp3_transport_reset(&o->link.transport, o->pool);
+    if (o->link.primary)
+        allocator.release(allocator.user, DNP3_OWNER_OUTSTATION, o->link.primary);
     dnp3_database_free(o->database);
     dnp3_event_buffer_free(o->events);
     allocator.release(allocator.user, DNP3_OWNER_OUTSTATION, o);
@@ -152,6 +161,7 @@ void dnp3_outstation_restart(struct dnp3_outstation *o, uint64_t now_ms)
     o->selection.valid = false;
     o->recorded = false;
     memset(o->freezes, 0, sizeof o->freezes);
+    dnp3_files_give_up(o);
 }
 
 size_t dnp3_outstation_take(struct dnp3_outstation *o, const uint8_t **octets, uint64_t now_ms)
@@ -162,6 +172,8 @@ size_t dnp3_outstation_take(struct dnp3_outstation *o, const uint8_t **octets, u
     *octets = out.start;
     if (o->link.reply_count)
         dnp3_outstation_link_replies(o, &out);
+    else if (dnp3_outstation_link_busy(o))
+        dnp3_outstation_link_go_on(o, &out, now_ms);
     else if (!dnp3_response_take(o, &out, now_ms))
         dnp3_unsolicited_take(o, &out, now_ms);
     return dnp3_writer_length(&out);
@@ -169,15 +181,21 @@ size_t dnp3_outstation_take(struct dnp3_outstation *o, const uint8_t **octets, u
 
 uint64_t dnp3_outstation_deadline(const struct dnp3_outstation *o)
 {
-    uint64_t deadline = dnp3_unsolicited_deadline(o);
+    bool busy = dnp3_outstation_link_busy(o); /* then nothing else is due to leave */
+    uint64_t deadline = busy ? o->link.primary->deadline_ms : UINT64_MAX;
+    bool reports = o->unsolicited.state == DNP3_UNSOLICITED_AWAIT || !busy;
+    if (reports && dnp3_unsolicited_deadline(o) < deadline)
+        deadline = dnp3_unsolicited_deadline(o);
     if (o->solicited.state == DNP3_SOLICITED_AWAIT && o->solicited.deadline < deadline)
         deadline = o->solicited.deadline;
     bool answers =
         o->solicited.state == DNP3_SOLICITED_BUILD || o->solicited.state == DNP3_SOLICITED_READY;
-    if (answers && o->solicited.delayed && o->solicited.not_before < deadline)
+    if (answers && !busy && o->solicited.delayed && o->solicited.not_before < deadline)
         deadline = o->solicited.not_before;
     if (dnp3_freeze_deadline(o) < deadline)
         deadline = dnp3_freeze_deadline(o);
+    if (dnp3_files_deadline(o) < deadline)
+        deadline = dnp3_files_deadline(o);
     return o->need_time_at < deadline ? o->need_time_at : deadline;
 }
 
@@ -190,6 +208,8 @@ void dnp3_outstation_tick(struct dnp3_outstation *o, uint64_t now_ms)
     if (now_ms >= o->solicited.not_before)
         o->solicited.delayed = false;
     dnp3_freeze_tick(o, now_ms);
+    dnp3_files_tick(o, now_ms);
+    dnp3_outstation_link_tick(o, now_ms);
     if (o->solicited.state == DNP3_SOLICITED_AWAIT && now_ms >= o->solicited.deadline) {
         o->counters.confirm_timeouts++;
         dnp3_outstation_abort(o);
@@ -197,9 +217,24 @@ void dnp3_outstation_tick(struct dnp3_outstation *o, uint64_t now_ms)
     dnp3_unsolicited_tick(o, now_ms);
 }
 
+void dnp3_outstation_stamp(const struct dnp3_outstation *o, struct dnp3_point *point)
+{
+    point->time_ms = o->callbacks->time ? o->callbacks->time(o->user) : 0;
+    point->time_quality = !point->time_ms                       ? DNP3_TIME_NONE
+                          : o->indications & DNP3_IIN_NEED_TIME ? DNP3_TIME_UNSYNCHRONIZED
+                                                                : DNP3_TIME_SYNCHRONIZED;
+}
+
 int dnp3_outstation_update(struct dnp3_outstation *o, enum dnp3_point_type type,
                            const struct dnp3_point *point, enum dnp3_event_mode mode,
                            uint64_t now_ms)
+{
+    return dnp3_outstation_record(o, type, point, mode, COMMAND_VARIATION, now_ms);
+}
+
+int dnp3_outstation_record(struct dnp3_outstation *o, enum dnp3_point_type type,
+                           const struct dnp3_point *point, enum dnp3_event_mode mode,
+                           uint8_t variation, uint64_t now_ms)
 {
     int event = dnp3_database_update(o->database, type, point, mode);
     if (event != 1)
@@ -207,7 +242,9 @@ int dnp3_outstation_update(struct dnp3_outstation *o, enum dnp3_point_type type,
     const struct dnp3_point_setup *setup = dnp3_database_setup(o->database, type, point->index);
     dnp3_unsolicited_event(o, setup->event_class, now_ms);
     o->counters.events++;
-    if (dnp3_event_buffer_add(o->events, type, setup->event_class, setup->event_variation, point))
+    if (setup->event_variation || type != DNP3_POINT_ANALOG_COMMAND_EVENT)
+        variation = setup->event_variation;
+    if (dnp3_event_buffer_add(o->events, type, setup->event_class, variation, point))
         o->counters.events_dropped++;
     return 1;
 }

@@ -7,13 +7,21 @@
 #define DNP3_OUTSTATION_H
 
 #include "dnp3/app.h"
+#include "dnp3/attribute.h"
 #include "dnp3/command.h"
 #include "dnp3/database.h"
 #include "dnp3/event_buffer.h"
 #include "dnp3/link.h"
+#include "dnp3/outstation_file.h"
 #include "dnp3/pool.h"
 
 enum { DNP3_RETRY_FOREVER = 0xFFFF };
+
+/* A device attribute, and whether a WRITE of it is shown to the host. */
+struct dnp3_outstation_attribute {
+    struct dnp3_attribute value;
+    bool writable;
+};
 
 struct dnp3_outstation_config {
     uint16_t address;
@@ -25,6 +33,7 @@ struct dnp3_outstation_config {
     uint16_t max_controls;                       /* in one request, default 16 */
     uint32_t confirm_timeout_ms;                 /* default 5000 */
     uint32_t select_timeout_ms;                  /* default 10000 */
+    uint32_t file_timeout_ms;                    /* an idle file is given up, default 60000 */
     bool unsolicited;             /* allowed at all, with the null response at each connect */
     uint8_t unsolicited_classes;  /* enabled before the master says so (mask), default none */
     uint16_t unsolicited_retries; /* repeats of one fragment, DNP3_RETRY_FOREVER; default 3 */
@@ -35,6 +44,13 @@ struct dnp3_outstation_config {
     bool need_time;               /* NEED_TIME from the start, default false */
     uint32_t need_time_every_ms;  /* and again so long after each time sync; 0 = never */
     bool lenient;                 /* delivers confirmed link data although the link is not reset */
+    bool link_confirm;            /* sends its fragments as confirmed link data */
+    uint32_t link_timeout_ms;     /* for the acknowledgement of a frame, default 1000 */
+    uint8_t link_retries;         /* of a frame, default 2 */
+    /* Sorted by set and variation, 1 to 253; borrowed. The host may change values, not the order,
+     * between calls and in write_attribute(). Default none. */
+    const struct dnp3_outstation_attribute *attributes;
+    uint16_t attribute_count;
 };
 
 enum dnp3_operate_how {
@@ -57,6 +73,16 @@ struct dnp3_outstation_callbacks {
     /* Restart wanted: ms until the outstation answers again, or negative to refuse. The host then
      * calls dnp3_outstation_restart() when the answer has left. */
     int64_t (*restart)(void *user, bool cold);
+    /* The master writes an attribute that is writable, with its type; it lives as long as the call.
+     * True: the table has it now. False: refused. */
+    bool (*write_attribute)(void *user, const struct dnp3_attribute *attribute);
+    /* The master writes an octet string that the database has and has room for. True: the database
+     * takes it, with an event where it changed; false: refused. */
+    bool (*write_string)(void *user, const struct dnp3_point *string);
+    /* The master confirmed this event: it is the master's from now on, and leaves the buffer. In
+     * order of occurrence for each point; the point lives as long as the call. */
+    void (*event_confirmed)(void *user, enum dnp3_point_type type, const struct dnp3_point *point);
+    const struct dnp3_outstation_files *files;
 };
 
 struct dnp3_outstation_counters {
@@ -70,7 +96,9 @@ struct dnp3_outstation_counters {
     uint32_t confirms;            /* that were awaited */
     uint32_t confirm_timeouts;
     uint32_t broadcasts;
-    uint32_t commands; /* operated points */
+    uint32_t link_retries;  /* confirmed frames that left again */
+    uint32_t link_failures; /* fragments that the master's link did not take */
+    uint32_t commands;      /* operated points */
     uint64_t events;
     uint64_t events_confirmed;
     uint64_t events_dropped;
@@ -88,7 +116,7 @@ struct dnp3_outstation *dnp3_outstation_create(const struct dnp3_allocator *allo
                                                const struct dnp3_outstation_config *config,
                                                const struct dnp3_outstation_callbacks *callbacks,
                                                void *user);
-/* Its points and events too. NULL is legal. */
+/* Its points and events too; open files are given up. NULL is legal. */
 void dnp3_outstation_free(struct dnp3_outstation *outstation);
 
 /* A connection stands, or is gone. What was being sent is forgotten; events stay. */
@@ -98,6 +126,9 @@ void dnp3_outstation_disconnected(struct dnp3_outstation *outstation);
 /* Octets from the channel. Garbage is counted and skipped. Call take() afterwards. */
 void dnp3_outstation_feed(struct dnp3_outstation *outstation, const uint8_t *octets, size_t length,
                           uint64_t now_ms);
+/* The same for one datagram (UDP): what it cuts short is not joined with the next one. */
+void dnp3_outstation_feed_datagram(struct dnp3_outstation *outstation, const uint8_t *octets,
+                                   size_t length, uint64_t now_ms);
 /* The same for one link frame, where the host parses a line that several outstations share; frames
  * for other addresses are passed over. */
 void dnp3_outstation_frame(struct dnp3_outstation *outstation, const struct dnp3_link_frame *frame,
@@ -125,7 +156,7 @@ uint16_t dnp3_outstation_event_room(const struct dnp3_outstation *outstation, ui
  * `mask` says which of them `values` sets or clears. */
 void dnp3_outstation_indicate(struct dnp3_outstation *outstation, uint16_t mask, uint16_t values);
 /* As after power-up: DEVICE_RESTART, NEED_TIME as configured, enabled classes as configured, no
- * selection; the null unsolicited response is due again. Points and events stay. */
+ * selection, no open files; the null unsolicited response is due again. Points and events stay. */
 void dnp3_outstation_restart(struct dnp3_outstation *outstation, uint64_t now_ms);
 
 /* Live, over all connections; they go with the outstation. */

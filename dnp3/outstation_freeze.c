@@ -24,10 +24,7 @@ static void freeze_point(struct dnp3_outstation *o, enum dnp3_point_type from, u
     if (!current)
         return;
     struct dnp3_point frozen = *current;
-    frozen.time_ms = clock_ms(o);
-    frozen.time_quality = !frozen.time_ms                       ? DNP3_TIME_NONE
-                          : o->indications & DNP3_IIN_NEED_TIME ? DNP3_TIME_UNSYNCHRONIZED
-                                                                : DNP3_TIME_SYNCHRONIZED;
+    dnp3_outstation_stamp(o, &frozen);
     dnp3_outstation_update(o, frozen_type((uint8_t)from), &frozen, DNP3_EVENT_FORCE, now_ms);
     if (clear) {
         frozen.number = 0;
@@ -40,36 +37,6 @@ static void freeze_points(struct dnp3_outstation *o, const struct dnp3_freeze_or
 {
     for (uint32_t index = order->first; index <= order->last; index++)
         freeze_point(o, (enum dnp3_point_type)order->from, index, clear, now_ms);
-}
-
-/* What a header names. False, with IIN2 bits, where that cannot be frozen. */
-static bool read_points(struct dnp3_outstation *o, const struct dnp3_object_header *header,
-                        bool clear, struct dnp3_freeze_order *order, uint16_t *errors)
-{
-    enum dnp3_point_type from = DNP3_POINT_COUNTER;
-    if (header->group == dnp3_static_group(DNP3_POINT_ANALOG_INPUT) && !clear)
-        from = DNP3_POINT_ANALOG_INPUT;
-    if (header->group != dnp3_static_group(from)) {
-        *errors |= DNP3_IIN_OBJECT_UNKNOWN;
-        return false;
-    }
-    order->from = (uint8_t)from;
-    return dnp3_header_points(o, header, from, &order->first, &order->last, errors);
-}
-
-uint16_t dnp3_freeze_request(struct dnp3_outstation *o, struct dnp3_reader in, bool clear,
-                             uint64_t now_ms)
-{
-    uint16_t errors = 0;
-    while (dnp3_reader_left(&in)) {
-        struct dnp3_object_header header;
-        struct dnp3_freeze_order order = {0};
-        if (dnp3_header_read(&in, &header) || header.prefix)
-            return errors | DNP3_IIN_PARAMETER_ERROR;
-        if (read_points(o, &header, clear, &order, &errors))
-            freeze_points(o, &order, clear, now_ms);
-    }
-    return errors;
 }
 
 /* The place of an order: that of an earlier one for the same points, or a free one. */
@@ -136,6 +103,56 @@ static uint16_t take_order(struct dnp3_outstation *o, struct dnp3_freeze_order *
     return 0;
 }
 
+/* The type that a header of a freeze names; false where that cannot be frozen. */
+static bool source_of(const struct dnp3_object_header *header, bool clear,
+                      enum dnp3_point_type *from)
+{
+    *from = DNP3_POINT_COUNTER;
+    if (header->group == dnp3_static_group(DNP3_POINT_ANALOG_INPUT) && !clear)
+        *from = DNP3_POINT_ANALOG_INPUT;
+    return header->group == dnp3_static_group(*from);
+}
+
+/* Freezes what a header names: now, or (`when`) as that says. Returns IIN2 bits. */
+static uint16_t freeze_header(struct dnp3_outstation *o, const struct dnp3_object_header *header,
+                              struct dnp3_reader *in, bool clear, const struct dnp3_interval *when,
+                              uint64_t now_ms)
+{
+    struct dnp3_named_points named;
+    enum dnp3_point_type from;
+    uint16_t errors = 0;
+    if (!source_of(header, clear, &from)) {
+        dnp3_indexes_skip(header, in);
+        return DNP3_IIN_OBJECT_UNKNOWN;
+    }
+    dnp3_named_points_begin(&named, header, (uint8_t)from);
+    while (dnp3_named_points_next(o, &named, in, &errors)) {
+        struct dnp3_freeze_order order = {
+            .from = (uint8_t)from, .first = named.first, .last = named.last};
+        if (when) {
+            order.at_ms = when->time_ms;
+            order.every_ms = when->count;
+            errors |= take_order(o, &order, now_ms);
+        } else {
+            freeze_points(o, &order, clear, now_ms);
+        }
+    }
+    return errors;
+}
+
+uint16_t dnp3_freeze_request(struct dnp3_outstation *o, struct dnp3_reader in, bool clear,
+                             uint64_t now_ms)
+{
+    uint16_t errors = 0;
+    while (dnp3_reader_left(&in)) {
+        struct dnp3_object_header header;
+        if (dnp3_header_read(&in, &header) || header.sized)
+            return errors | DNP3_IIN_PARAMETER_ERROR;
+        errors |= freeze_header(o, &header, &in, clear, NULL, now_ms);
+    }
+    return errors;
+}
+
 static bool read_when(const struct dnp3_object_header *header, struct dnp3_reader *in,
                       struct dnp3_interval *when)
 {
@@ -155,8 +172,7 @@ uint16_t dnp3_freeze_at_time_request(struct dnp3_outstation *o, struct dnp3_read
     uint16_t errors = 0;
     while (dnp3_reader_left(&in)) {
         struct dnp3_object_header header;
-        struct dnp3_freeze_order order = {0};
-        if (dnp3_header_read(&in, &header) || header.prefix)
+        if (dnp3_header_read(&in, &header) || header.sized)
             return errors | DNP3_IIN_PARAMETER_ERROR;
         if (header.group == 50 && header.variation == 2) {
             known = read_when(&header, &in, &when);
@@ -166,10 +182,7 @@ uint16_t dnp3_freeze_at_time_request(struct dnp3_outstation *o, struct dnp3_read
         }
         if (!known)
             return errors | DNP3_IIN_PARAMETER_ERROR;
-        order.at_ms = when.time_ms;
-        order.every_ms = when.count;
-        if (read_points(o, &header, false, &order, &errors))
-            errors |= take_order(o, &order, now_ms);
+        errors |= freeze_header(o, &header, &in, false, &when, now_ms);
     }
     return errors;
 }

@@ -35,6 +35,12 @@ void dnp3_outstation_resume(struct dnp3_outstation *o, uint64_t now_ms)
         start_read(o, dnp3_reader_of(o->solicited.fragment, o->solicited.length));
 }
 
+void dnp3_outstation_events_confirmed(struct dnp3_outstation *o)
+{
+    o->counters.events_confirmed +=
+        dnp3_event_buffer_confirm(o->events, o->callbacks->event_confirmed, o->user);
+}
+
 static uint16_t restart(struct dnp3_outstation *o, struct dnp3_writer *out, bool cold)
 {
     int64_t delay = o->callbacks->restart ? o->callbacks->restart(o->user, cold) : -1;
@@ -60,7 +66,7 @@ static uint16_t perform(struct dnp3_outstation *o, const struct dnp3_app_header 
 {
     switch (header->function) {
     case DNP3_FUNCTION_WRITE:
-        return dnp3_write_request(o, in, now_ms);
+        return dnp3_write_request(o, in, out, now_ms);
     case DNP3_FUNCTION_SELECT:
     case DNP3_FUNCTION_OPERATE:
     case DNP3_FUNCTION_DIRECT_OPERATE:
@@ -91,6 +97,13 @@ static uint16_t perform(struct dnp3_outstation *o, const struct dnp3_app_header 
         o->recorded = true;
         o->recorded_ms = now_ms;
         return 0;
+    case DNP3_FUNCTION_OPEN_FILE:
+    case DNP3_FUNCTION_CLOSE_FILE:
+    case DNP3_FUNCTION_DELETE_FILE:
+    case DNP3_FUNCTION_GET_FILE_INFO:
+    case DNP3_FUNCTION_AUTHENTICATE_FILE:
+    case DNP3_FUNCTION_ABORT_FILE:
+        return dnp3_file_request(o, header->function, in, out, now_ms);
     default:
         return DNP3_IIN_NO_FUNC_CODE_SUPPORT;
     }

@@ -23,13 +23,6 @@ uint16_t dnp3_outstation_iin(const struct dnp3_outstation *o)
     return iin;
 }
 
-void dnp3_outstation_send(struct dnp3_outstation *o, struct dnp3_writer *out,
-                          const uint8_t *fragment, uint16_t length)
-{
-    dnp3_transport_write(&o->link.transport, out, DNP3_LINK_PRM | DNP3_LINK_UNCONFIRMED_USER_DATA,
-                         o->config.master_address, o->config.address, fragment, length);
-}
-
 struct dnp3_writer dnp3_response_begin(struct dnp3_outstation *o)
 {
     struct dnp3_writer out = dnp3_writer_of(o->solicited.fragment, o->config.max_tx_fragment);
@@ -67,11 +60,11 @@ void dnp3_response_end(struct dnp3_outstation *o, const struct dnp3_writer *out,
     finish(o, out, DNP3_APP_FIR | DNP3_APP_FIN);
 }
 
-static void build_read_fragment(struct dnp3_outstation *o)
+static void build_read_fragment(struct dnp3_outstation *o, uint64_t now_ms)
 {
     struct dnp3_writer out = dnp3_response_begin(o);
     uint32_t events = 0;
-    bool done = dnp3_read_write(o, &out, &events);
+    bool done = dnp3_read_write(o, &out, &events, now_ms);
     finish(o, &out,
            (uint8_t)((o->solicited.first ? DNP3_APP_FIR : 0) | (done ? DNP3_APP_FIN : 0) |
                      (!done || events ? DNP3_APP_CON : 0)));
@@ -90,15 +83,15 @@ bool dnp3_response_take(struct dnp3_outstation *o, struct dnp3_writer *out, uint
         return false;
     solicited->delayed = false;
     if (solicited->state == DNP3_SOLICITED_BUILD)
-        build_read_fragment(o);
+        build_read_fragment(o, now_ms);
     if (solicited->state != DNP3_SOLICITED_READY)
         return false;
-    dnp3_outstation_send(o, out, solicited->fragment, solicited->length);
+    dnp3_outstation_send(o, out, solicited->fragment, solicited->length, now_ms);
     o->counters.responses++;
     solicited->sent = true;
     if (solicited->confirm) {
         solicited->state = DNP3_SOLICITED_AWAIT;
-        solicited->deadline = now_ms + o->config.confirm_timeout_ms;
+        solicited->deadline = dnp3_outstation_confirm_deadline(o, now_ms);
     } else {
         end_response(o);
     }
@@ -121,7 +114,7 @@ void dnp3_response_confirm(struct dnp3_outstation *o, uint8_t sequence)
         return;
     o->counters.confirms++;
     if (solicited->reading)
-        o->counters.events_confirmed += dnp3_event_buffer_confirm(o->events);
+        dnp3_outstation_events_confirmed(o);
     if (o->broadcast_confirm) {
         o->broadcast_confirm = false;
         o->indications &= (uint16_t)~DNP3_IIN_BROADCAST;

@@ -82,10 +82,10 @@ bool dnp3_unsolicited_take(struct dnp3_outstation *o, struct dnp3_writer *out, u
     }
     if (unsolicited->state != DNP3_UNSOLICITED_READY)
         return false;
-    dnp3_outstation_send(o, out, unsolicited->fragment, unsolicited->length);
+    dnp3_outstation_send(o, out, unsolicited->fragment, unsolicited->length, now_ms);
     o->counters.unsolicited++;
     unsolicited->state = DNP3_UNSOLICITED_AWAIT;
-    unsolicited->deadline = now_ms + o->config.confirm_timeout_ms;
+    unsolicited->deadline = dnp3_outstation_confirm_deadline(o, now_ms);
     return true;
 }
 
@@ -113,7 +113,7 @@ void dnp3_unsolicited_confirm(struct dnp3_outstation *o, uint8_t sequence, uint6
     if (unsolicited->is_null)
         unsolicited->null_due = false;
     else
-        o->counters.events_confirmed += dnp3_event_buffer_confirm(o->events);
+        dnp3_outstation_events_confirmed(o);
     end(o);
     dnp3_outstation_resume(o, now_ms);
 }

@@ -1,32 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* WRITE (restart flag, time, dead-bands) and ASSIGN_CLASS. */
+/* WRITE (restart flag, time, dead-bands, octet strings, attributes, blocks of files) and
+ * ASSIGN_CLASS. */
 #include "dnp3/outstation_internal.h"
 
 enum { RESTART_INDEX = 7 };
-
-bool dnp3_header_points(const struct dnp3_outstation *o, const struct dnp3_object_header *header,
-                        enum dnp3_point_type type, uint16_t *first, uint16_t *last,
-                        uint16_t *errors)
-{
-    uint32_t count = dnp3_database_count(o->database, type);
-    if (header->all) {
-        *first = 0;
-        *last = count ? (uint16_t)(count - 1) : 0;
-        return count > 0;
-    }
-    if (header->prefix || !header->count || header->start >= count) {
-        *errors |= DNP3_IIN_PARAMETER_ERROR;
-        return false;
-    }
-    uint32_t stop = header->start + (header->count - 1);
-    if (stop >= count || stop < header->start) {
-        *errors |= DNP3_IIN_PARAMETER_ERROR;
-        stop = count - 1;
-    }
-    *first = (uint16_t)header->start;
-    *last = (uint16_t)stop;
-    return true;
-}
 
 /* 80v1: the master may clear DEVICE_RESTART and nothing else (4.2.6.8). */
 static uint16_t write_indications(struct dnp3_outstation *o,
@@ -91,8 +68,34 @@ static uint16_t write_dead_bands(struct dnp3_outstation *o, const struct dnp3_ob
     return items.error ? errors | DNP3_IIN_PARAMETER_ERROR : errors;
 }
 
+/* Octet strings, where the host lets them be written and the database has room for them. */
+static uint16_t write_strings(struct dnp3_outstation *o, const struct dnp3_object_header *header,
+                              struct dnp3_reader *in, uint64_t now_ms)
+{
+    struct dnp3_point points[DNP3_POINTS_BATCH];
+    struct dnp3_time_context times = {0};
+    struct dnp3_items items;
+    uint8_t room = dnp3_octet_string_size(&o->config.database);
+    uint16_t errors = header->all ? DNP3_IIN_PARAMETER_ERROR : 0;
+    size_t count;
+    dnp3_items_begin(&items, header, &times);
+    while ((count = dnp3_items_points(&items, in, points)) > 0)
+        for (size_t i = 0; i < count; i++) {
+            struct dnp3_point *point = &points[i];
+            dnp3_outstation_stamp(o, point);
+            if (!dnp3_database_point(o->database, DNP3_POINT_OCTET_STRING, point->index) ||
+                !point->length || point->length > room ||
+                !o->callbacks->write_string(o->user, point))
+                errors |= DNP3_IIN_PARAMETER_ERROR;
+            else
+                dnp3_outstation_update(o, DNP3_POINT_OCTET_STRING, point, DNP3_EVENT_DETECT,
+                                       now_ms);
+        }
+    return items.error ? errors | DNP3_IIN_PARAMETER_ERROR : errors;
+}
+
 static uint16_t write_object(struct dnp3_outstation *o, const struct dnp3_object_header *header,
-                             struct dnp3_reader *in, uint64_t now_ms)
+                             struct dnp3_reader *in, struct dnp3_writer *out, uint64_t now_ms)
 {
     if (header->group == 80 && header->variation == 1)
         return write_indications(o, header, in);
@@ -100,11 +103,18 @@ static uint16_t write_object(struct dnp3_outstation *o, const struct dnp3_object
         return write_time(o, header, in, now_ms);
     if (header->group == 34 && header->variation && header->row)
         return write_dead_bands(o, header, in);
+    if (header->group == 110 && !header->sized && o->callbacks->write_string)
+        return write_strings(o, header, in, now_ms);
+    if (header->group == 0)
+        return dnp3_attributes_written(o, header, in);
+    if (header->group == 70)
+        return dnp3_file_written(o, header, in, out, now_ms);
     (void)dnp3_items_skip(header, in);
     return DNP3_IIN_OBJECT_UNKNOWN;
 }
 
-uint16_t dnp3_write_request(struct dnp3_outstation *o, struct dnp3_reader in, uint64_t now_ms)
+uint16_t dnp3_write_request(struct dnp3_outstation *o, struct dnp3_reader in,
+                            struct dnp3_writer *out, uint64_t now_ms)
 {
     uint16_t errors = 0;
     while (dnp3_reader_left(&in) && !in.failed) {
@@ -113,29 +123,43 @@ uint16_t dnp3_write_request(struct dnp3_outstation *o, struct dnp3_reader in, ui
             o->counters.malformed++;
             return errors | DNP3_IIN_PARAMETER_ERROR;
         }
-        errors |= write_object(o, &header, &in, now_ms);
+        errors |= write_object(o, &header, &in, out, now_ms);
     }
     return errors;
 }
 
-static uint16_t assign(struct dnp3_outstation *o, const struct dnp3_object_header *header,
-                       uint8_t event_class)
+/* The type whose points a header of ASSIGN_CLASS names, by their static group; by the group of the
+ * commands those whose events tell of commands. DNP3_POINT_TYPES where there is none. */
+static uint8_t assigned_type(const struct dnp3_object_header *header)
 {
+    enum { BINARY_COMMANDS = 12, ANALOG_COMMANDS = 41 };
     const struct dnp3_object_row *row = header->row;
-    if (!row || row->kind != DNP3_KIND_STATIC || row->type >= DNP3_DATABASE_TYPES)
-        return DNP3_IIN_OBJECT_UNKNOWN;
-    enum dnp3_point_type type = (enum dnp3_point_type)row->type;
+    if (header->group == BINARY_COMMANDS && header->variation == 0)
+        return DNP3_POINT_BINARY_COMMAND_EVENT;
+    if (header->group == ANALOG_COMMANDS && header->variation == 0)
+        return DNP3_POINT_ANALOG_COMMAND_EVENT;
+    bool points = row && row->kind == DNP3_KIND_STATIC && row->type < DNP3_DATABASE_TYPES;
+    return points ? row->type : DNP3_POINT_TYPES;
+}
+
+static uint16_t assign(struct dnp3_outstation *o, const struct dnp3_object_header *header,
+                       struct dnp3_reader *in, uint8_t event_class)
+{
+    struct dnp3_named_points named;
+    uint8_t type = assigned_type(header);
     uint16_t errors = 0;
-    uint16_t first;
-    uint16_t last;
-    if (!dnp3_header_points(o, header, type, &first, &last, &errors))
-        return errors;
-    for (uint32_t index = first; index <= last; index++) {
-        struct dnp3_point_setup setup = *dnp3_database_setup(o->database, type, index);
-        setup.event_class = event_class;
-        if (dnp3_database_configure(o->database, type, index, &setup))
-            errors |= DNP3_IIN_PARAMETER_ERROR;
+    if (type == DNP3_POINT_TYPES) {
+        dnp3_indexes_skip(header, in);
+        return DNP3_IIN_OBJECT_UNKNOWN;
     }
+    dnp3_named_points_begin(&named, header, type);
+    while (dnp3_named_points_next(o, &named, in, &errors))
+        for (uint32_t index = named.first; index <= named.last; index++) {
+            struct dnp3_point_setup setup = *dnp3_database_setup(o->database, named.type, index);
+            setup.event_class = event_class;
+            if (dnp3_database_configure(o->database, named.type, index, &setup))
+                errors |= DNP3_IIN_PARAMETER_ERROR;
+        }
     return errors;
 }
 
@@ -146,14 +170,15 @@ uint16_t dnp3_assign_class_request(struct dnp3_outstation *o, struct dnp3_reader
     uint16_t errors = 0;
     while (dnp3_reader_left(&in)) {
         struct dnp3_object_header header;
-        if (dnp3_header_read(&in, &header) || header.prefix)
+        if (dnp3_header_read(&in, &header) || header.sized)
             return errors | DNP3_IIN_PARAMETER_ERROR;
         if (header.group == 60 && header.variation >= 1 && header.variation <= 4)
             event_class = (uint8_t)(header.variation - 1);
-        else if (event_class == NO_CLASS_YET)
+        else if (event_class == NO_CLASS_YET) {
+            dnp3_indexes_skip(&header, &in);
             errors |= DNP3_IIN_PARAMETER_ERROR;
-        else
-            errors |= assign(o, &header, event_class);
+        } else
+            errors |= assign(o, &header, &in, event_class);
     }
     return errors;
 }

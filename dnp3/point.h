@@ -22,10 +22,10 @@
     X(BINARY_COMMAND_EVENT,                                                                        \
       "binary_command_event") /* g13: `number` commanded state, `flags` status */                  \
     X(ANALOG_COMMAND_EVENT,                                                                        \
-      "analog_command_event")   /* g43: `number` commanded value, `flags` status */                \
-    X(INDICATION, "indication") /* g80: internal indications, index = bit 0..15 */                 \
-    X(ANALOG_INPUT_DEAD_BAND, "analog_input_dead_band")                                            \
-    X(UNSIGNED_INTEGER, "unsigned_integer") /* g102: index = address */
+      "analog_command_event")               /* g43: `number` commanded value, `flags` status */    \
+    X(UNSIGNED_INTEGER, "unsigned_integer") /* g102: index = address */                            \
+    X(INDICATION, "indication")             /* g80: internal indications, index = bit 0..15 */     \
+    X(ANALOG_INPUT_DEAD_BAND, "analog_input_dead_band")
 
 enum dnp3_point_type {
 #define X(name, text) DNP3_POINT_##name,

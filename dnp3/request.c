@@ -24,6 +24,12 @@ static bool is_silent(uint8_t function)
            function == DNP3_FUNCTION_FREEZE_AT_TIME_NR;
 }
 
+bool dnp3_reads_events(uint8_t group, uint8_t variation)
+{
+    const struct dnp3_object_row *row = dnp3_object_row(group, variation);
+    return (group == 60 && variation != 1) || (row && row->kind == DNP3_KIND_EVENT);
+}
+
 static bool is_writable(const struct dnp3_object_row *row)
 {
     return row && row->kind == DNP3_KIND_STATIC && row->encoding != DNP3_ENCODING_NONE;
@@ -82,8 +88,19 @@ static int write_indexed(struct dnp3_writer *out, const struct dnp3_request_head
     return error;
 }
 
+static int write_attribute(struct dnp3_writer *out, const struct dnp3_request_header *header)
+{
+    const struct dnp3_attribute *attribute = header->attribute;
+    if (header->group != 0 || header->variation >= DNP3_ATTRIBUTE_ALL)
+        return DNP3_ERR_INVALID;
+    dnp3_header_write_range(out, 0, header->variation, attribute->set, attribute->set);
+    return dnp3_attribute_write(out, attribute);
+}
+
 static int write_header(struct dnp3_writer *out, const struct dnp3_request_header *header)
 {
+    if (header->attribute)
+        return write_attribute(out, header);
     if (header->points) {
         const struct dnp3_object_row *row = dnp3_object_row(header->group, header->variation);
         if (!is_writable(row) || !header->count)
@@ -136,7 +153,7 @@ static bool needs_objects(uint8_t function)
 int dnp3_association_request(struct dnp3_association *a, struct dnp3_request *request)
 {
     uint8_t trial[DNP3_FRAGMENT_MAX];
-    struct dnp3_writer out = dnp3_writer_of(trial, a->config->max_request - DNP3_REQUEST_HEADER);
+    struct dnp3_writer out = dnp3_writer_of(trial, a->max_request - DNP3_REQUEST_HEADER);
     if (!is_allowed(request->function) || !request->done || request->freeze_at_ms < 0 ||
         (needs_objects(request->function) && !request->count))
         return DNP3_ERR_INVALID;
@@ -146,6 +163,8 @@ int dnp3_association_request(struct dnp3_association *a, struct dnp3_request *re
         return DNP3_ERR_FULL;
     if (dnp3_request_objects_write(&out, request))
         return DNP3_ERR_INVALID;
+    if (!a->requests && !a->commands) /* a file may have been waiting for a clear line */
+        a->line_wait_until_ms = 0;
     struct dnp3_request **tail = &a->requests;
     while (*tail)
         tail = &(*tail)->next;
@@ -164,6 +183,7 @@ static void finish(struct dnp3_association *a, enum dnp3_command_outcome outcome
     a->requests = request->next;
     a->requests_queued--;
     a->request_attempts = 0;
+    a->line_wait_until_ms = 0;
     request->next = NULL;
     request->outcome = outcome;
     request->reason = reason;
@@ -180,12 +200,15 @@ static enum dnp3_command_reason obstacle(const struct dnp3_association *a)
         return DNP3_REASON_OK;
     for (size_t i = 0; i < request->count; i++) {
         const struct dnp3_request_header *header = &request->headers[i];
-        const struct dnp3_object_row *row = dnp3_object_row(header->group, header->variation);
-        if ((header->group == 60 && header->variation != 1) ||
-            (row && row->kind == DNP3_KIND_EVENT))
+        if (dnp3_reads_events(header->group, header->variation))
             return DNP3_REASON_WITHHELD; /* rule 7 */
     }
     return DNP3_REASON_OK;
+}
+
+bool dnp3_request_waits_for_line(const struct dnp3_association *a)
+{
+    return a->line_wait_until_ms && a->requests && a->requests->function != DNP3_FUNCTION_READ;
 }
 
 bool dnp3_request_next(struct dnp3_association *a, struct dnp3_writer *out)
@@ -199,10 +222,18 @@ bool dnp3_request_next(struct dnp3_association *a, struct dnp3_writer *out)
             continue;
         }
         bool read = request->function == DNP3_FUNCTION_READ;
+        enum line_state line = read ? LINE_CLEAR : dnp3_task_line(a); /* rule 15 */
+        if (line == LINE_WAIT)
+            return false;
+        if (line == LINE_BUSY) {
+            finish(a, DNP3_OUTCOME_REFUSED, DNP3_REASON_LINE_BUSY);
+            continue;
+        }
         if (request->function == DNP3_FUNCTION_DISABLE_UNSOLICITED)
             dnp3_confirm_forget_unsolicited(a); /* rule 1 */
         dnp3_task_begin(a, read ? REQUEST_USER_READ : REQUEST_USER,
                         (enum dnp3_function)request->function, out);
+        a->terms.expires_ms = request->expires_ms;
         dnp3_request_objects_write(out, request);
         if (a->request_attempts)
             a->counters.retries++;
@@ -269,14 +300,14 @@ void dnp3_request_silent(struct dnp3_association *a)
     a->request_attempts = attempts;
 }
 
-void dnp3_request_disconnected(struct dnp3_association *a)
+void dnp3_request_gone(struct dnp3_association *a, enum dnp3_command_reason reason)
 {
     bool left = a->out.kind == REQUEST_USER_READ || a->out.kind == REQUEST_USER;
     bool read = a->request_attempts || a->out.kind == REQUEST_USER_READ;
     if (left)
         a->out.kind = REQUEST_NONE;
     if (left || read)
-        finish(a, read ? DNP3_OUTCOME_FAILED : DNP3_OUTCOME_UNKNOWN, DNP3_REASON_CONNECTION_LOST);
+        finish(a, read ? DNP3_OUTCOME_FAILED : DNP3_OUTCOME_UNKNOWN, reason);
     while (a->requests)
         finish(a, DNP3_OUTCOME_REFUSED, DNP3_REASON_OFFLINE);
 }

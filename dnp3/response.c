@@ -6,14 +6,14 @@
 /* Delivers what can be read; what cannot is reported by name and the rest goes on where the length
  * is known. */
 static void problem(struct dnp3_association *a, const struct dnp3_object_header *header, int error,
-                    const uint8_t *octets, const struct dnp3_reader *in)
+                    const uint8_t *octets, const uint8_t *end)
 {
     if (error == DNP3_ERR_UNSUPPORTED)
         a->counters.unsupported++;
     else
         a->counters.malformed++;
     if (a->callbacks->problem)
-        a->callbacks->problem(a->user, header, error, octets, (size_t)(in->end - octets));
+        a->callbacks->problem(a->user, header, error, octets, (size_t)(end - octets));
 }
 
 /* True where reading can go on after this header. */
@@ -29,8 +29,56 @@ static bool read_points(struct dnp3_association *a, const struct dnp3_object_hea
         if (a->callbacks->points)
             a->callbacks->points(a->user, header, points, count);
     if (items.error)
-        problem(a, header, items.error, start, in);
+        problem(a, header, items.error, start, in->end);
     return !items.error;
+}
+
+/* Rule 12: the outstation says how much it takes. */
+static void learn_max_request(struct dnp3_association *a, const struct dnp3_attribute *attribute)
+{
+    uint64_t most = attribute->natural;
+    if (attribute->set != 0 || attribute->variation != DNP3_ATTRIBUTE_MAX_RECEIVE_FRAGMENT ||
+        attribute->type != DNP3_ATTRIBUTE_TYPE_UNSIGNED)
+        return;
+    if (most > a->config->max_request_told)
+        most = a->config->max_request_told;
+    if (most > a->max_request)
+        a->max_request = (uint16_t)most;
+}
+
+static bool read_attributes(struct dnp3_association *a, const struct dnp3_object_header *header,
+                            struct dnp3_time_context *times, struct dnp3_reader *in)
+{
+    struct dnp3_attribute attribute;
+    struct dnp3_items items;
+    const uint8_t *start = in->at;
+    dnp3_items_begin(&items, header, times);
+    while (dnp3_items_attribute(&items, in, &attribute)) {
+        learn_max_request(a, &attribute);
+        if (a->callbacks->attribute)
+            a->callbacks->attribute(a->user, header, &attribute);
+    }
+    if (items.error)
+        problem(a, header, items.error, start, in->end);
+    return !in->failed;
+}
+
+static bool read_files(struct dnp3_association *a, const struct dnp3_object_header *header,
+                       struct dnp3_time_context *times, bool answers, struct dnp3_reader *in)
+{
+    struct dnp3_reader object;
+    struct dnp3_items items;
+    int error = 0;
+    const uint8_t *start = in->at;
+    dnp3_items_begin(&items, header, times);
+    while (!error && dnp3_items_sized(&items, in, &object)) {
+        error = dnp3_file_object(a, header->variation, object, answers);
+        if (error)
+            dnp3_items_skip(header, in);
+    }
+    if (items.error || error)
+        problem(a, header, items.error ? items.error : error, start, in->end);
+    return !in->failed;
 }
 
 /* 52v1, 52v2: what DELAY_MEASURE and the restarts are answered with. */
@@ -45,6 +93,11 @@ static void read_delay(struct dnp3_association *a, const struct dnp3_object_head
         a->out.delay_ms = delay_ms;
 }
 
+static bool is_file(enum request_kind kind)
+{
+    return kind == REQUEST_FILE_READ || kind == REQUEST_FILE;
+}
+
 static bool read_header(struct dnp3_association *a, struct dnp3_fragment *fragment,
                         struct dnp3_time_context *times, struct dnp3_reader *in)
 {
@@ -52,7 +105,7 @@ static bool read_header(struct dnp3_association *a, struct dnp3_fragment *fragme
     struct dnp3_object_header header = {0};
     int error = dnp3_header_read(in, &header);
     if (error) {
-        problem(a, &header, error, start, in);
+        problem(a, &header, error, start, in->end);
         return false;
     }
     if (header.row && header.row->encoding != DNP3_ENCODING_NONE &&
@@ -61,13 +114,16 @@ static bool read_header(struct dnp3_association *a, struct dnp3_fragment *fragme
         fragment->events |= header.row->kind == DNP3_KIND_EVENT;
         return read_points(a, &header, times, in);
     }
+    if (header.group == 0)
+        return read_attributes(a, &header, times, in);
+    if (header.group == 70 && header.sized)
+        return read_files(a, &header, times, !fragment->unsolicited && is_file(a->out.kind), in);
     if (header.row && header.row->kind == DNP3_KIND_DELAY && !fragment->unsolicited)
         read_delay(a, &header, *in);
-    const struct dnp3_reader here = *in;
     error = dnp3_items_skip(&header, in);
     if (error || !header.row)
         problem(a, &header, error == DNP3_ERR_TRUNCATED ? error : DNP3_ERR_UNSUPPORTED, start,
-                &here);
+                error ? in->end : in->at);
     return !error;
 }
 
@@ -92,13 +148,15 @@ static enum dnp3_verdict accept_fragment(struct dnp3_association *a, struct dnp3
     dnp3_confirm_void(a, owed); /* rule 1: a newer fragment of that kind came */
     uint32_t token = fragment->confirm_wanted ? dnp3_confirm_token(a) : 0;
     fragment->token = token;
+    uint64_t unread = a->counters.unsupported + a->counters.malformed;
     deliver(a, fragment, in);
+    fragment->unread = a->counters.unsupported + a->counters.malformed != unread;
     if (fragment->events && !fragment->confirm_wanted) {
         a->counters.unprotected++;
         association_event(a, DNP3_ASSOCIATION_UNPROTECTED, 0);
     }
     /* Rule 3: only events are worth a hold. What could not be read might be one (rule 8). */
-    if (!fragment->events && !fragment->damaged)
+    if (!fragment->events && !fragment->unread)
         fragment->token = 0;
     enum dnp3_verdict verdict = a->callbacks->fragment_end(a->user, fragment);
     if (!fragment->token)
@@ -297,8 +355,11 @@ static void unsolicited(struct dnp3_association *a, const struct dnp3_app_header
                                      .unsolicited = true,
                                      .first = true,
                                      .final = true,
-                                     .confirm_wanted = con};
+                                     .confirm_wanted = con,
+                                     .during_read = a->out.kind != REQUEST_NONE &&
+                                                    a->out.function == DNP3_FUNCTION_READ};
     dnp3_confirm_forget_unsolicited(a);
+    dnp3_confirm_recall(a, sequence);
     enum dnp3_verdict verdict = accept_fragment(a, &fragment, sequence, in);
     if (con && verdict != DNP3_CONFIRM_REFUSE)
         a->last = (struct last_unsolicited){.valid = true,

@@ -106,6 +106,6 @@ void dnp3_time_written(struct dnp3_association *a, bool refused)
     a->wanted &= (uint8_t)~bit;
     if (refused)
         a->refused |= bit;
-    else
-        association_event(a, DNP3_ASSOCIATION_TIME_WRITTEN, 0);
+    association_event(a, refused ? DNP3_ASSOCIATION_TIME_REFUSED : DNP3_ASSOCIATION_TIME_WRITTEN,
+                      0);
 }

@@ -109,24 +109,33 @@ bool dnp3_transport_receive(struct dnp3_transport *transport, struct dnp3_pool *
     return last && whole(transport, transport->buffer, transport->length, fragment);
 }
 
+size_t dnp3_transport_segment(const struct dnp3_transport *transport, uint8_t *data,
+                              const uint8_t *fragment, size_t length, size_t done)
+{
+    size_t part = dnp3_transport_part(length, done);
+    data[0] = (uint8_t)((done == 0 ? DNP3_TRANSPORT_FIR : 0) |
+                        (done + part == length ? DNP3_TRANSPORT_FIN : 0) | transport->sending);
+    memcpy(data + 1, fragment + done, part);
+    return part + 1;
+}
+
+void dnp3_transport_sent(struct dnp3_transport *transport)
+{
+    transport->sending = (transport->sending + 1) & DNP3_TRANSPORT_SEQUENCE;
+}
+
 void dnp3_transport_write(struct dnp3_transport *transport, struct dnp3_writer *out,
                           uint8_t control, uint16_t destination, uint16_t source,
                           const uint8_t *fragment, size_t length)
 {
     uint8_t data[DNP3_LINK_DATA_MAX];
-    size_t done = 0;
-    while (done < length) {
-        size_t left = length - done;
-        size_t part = left < DNP3_TRANSPORT_SEGMENT_MAX ? left : DNP3_TRANSPORT_SEGMENT_MAX;
-        data[0] = (uint8_t)((done == 0 ? DNP3_TRANSPORT_FIR : 0) |
-                            (part == left ? DNP3_TRANSPORT_FIN : 0) | transport->sending);
-        memcpy(data + 1, fragment + done, part);
+    for (size_t done = 0; done < length; done += dnp3_transport_part(length, done)) {
+        size_t octets = dnp3_transport_segment(transport, data, fragment, length, done);
         dnp3_link_write(out, &(struct dnp3_link_frame){.control = control,
                                                        .destination = destination,
                                                        .source = source,
                                                        .data = data,
-                                                       .length = (uint16_t)(part + 1)});
-        transport->sending = (transport->sending + 1) & DNP3_TRANSPORT_SEQUENCE;
-        done += part;
+                                                       .length = (uint16_t)octets});
+        dnp3_transport_sent(transport);
     }
 }

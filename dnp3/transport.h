@@ -55,6 +55,19 @@ void dnp3_transport_write(struct dnp3_transport *transport, struct dnp3_writer *
                           uint8_t control, uint16_t destination, uint16_t source,
                           const uint8_t *fragment, size_t length);
 
+/* Octets of a fragment that its segment from `done` on carries. */
+static inline size_t dnp3_transport_part(size_t length, size_t done)
+{
+    size_t left = length - done;
+    return left < DNP3_TRANSPORT_SEGMENT_MAX ? left : DNP3_TRANSPORT_SEGMENT_MAX;
+}
+
+/* The segment from `done` on into `data`, DNP3_LINK_DATA_MAX octets; returns its length. It reads
+ * the same each time until sent() says that the next one has its turn. */
+size_t dnp3_transport_segment(const struct dnp3_transport *transport, uint8_t *data,
+                              const uint8_t *fragment, size_t length, size_t done);
+void dnp3_transport_sent(struct dnp3_transport *transport);
+
 /* Octets on the wire of a fragment of `length`. */
 static inline size_t dnp3_transport_wire_size(size_t length)
 {
