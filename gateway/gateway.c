@@ -7,20 +7,26 @@
 #include <sys/random.h>
 
 #include "dnp3/error.h"
-#include "gateway/behaviour.h"
-#include "gateway/clock.h"
-#include "gateway/control.h"
-#include "gateway/line.h"
-#include "gateway/log.h"
-#include "gateway/memory.h"
-#include "gateway/publisher.h"
-#include "gateway/session.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "gateway/channel/channel_udp.h"
+#include "gateway/channel/line.h"
+#include "gateway/channel/listener.h"
+#include "gateway/command/command.h"
+#include "gateway/command/control.h"
+#include "gateway/command/ledger_keeper.h"
+#include "gateway/config/behaviour.h"
+#include "gateway/delivery/publisher.h"
+#include "gateway/session/session.h"
+#include "gateway/spool/spool.h"
 
 enum {
     FLUSH_MS = 20,
     TICK_MS = 1000,
     STOP_PATIENCE_MS = 2000, /* for the statuses to get into the outbox, then out of it */
     REFUSAL_TOLD_MS = 30000,
+    SPOOL_TOLD_MS = 5000,
     POOL_MIN = 16, /* fragments of several segments under way at once: one in 16 lines, */
     POOL_SHARE = 16
 };
@@ -28,10 +34,15 @@ enum {
 struct gw_gateway {
     const struct gw_config *config;
     struct gw_publisher *publisher;
+    struct gw_ledger_keeper *keeper;
     struct gw_controls *controls;
+    struct gw_commands *commands;
     struct gw_line_shared lines_shared;
     struct gw_session_shared sessions_shared;
-    struct gw_line **lines;                      /* one a channel; NULL where nothing is enabled */
+    /* One a channel, then one an outstation that dials in; NULL where nothing is enabled. */
+    struct gw_line **lines;
+    size_t line_count;
+    struct gw_listener **listeners;              /* one a channel; NULL where none listens */
     struct gw_session **sessions;                /* one an outstation */
     struct dnp3_association_config **behaviours; /* one a profile */
     uv_timer_t flush;
@@ -40,9 +51,12 @@ struct gw_gateway {
     size_t counted[GW_STATES];
     size_t flush_next;
     uint64_t refusal_told_ms; /* steady; 0 = never */
+    uint64_t spool_messages;  /* as last told, and when */
+    uint64_t spool_told_ms;
     uint64_t stop_by_ms;
     bool status_due;
     bool clock_trusted;
+    bool journal; /* events can be made safe without the broker */
     bool stopping;
 };
 
@@ -55,6 +69,7 @@ static struct gw_session *session_of(const struct gw_gateway *g,
 /* What the publisher tells. */
 
 static void publish_status(struct gw_gateway *g, const char *state, const char *reason);
+static void on_due(void *user);
 
 static void on_online(void *user)
 {
@@ -92,9 +107,12 @@ static void on_refused(void *user, struct gw_session *session, uint32_t token, i
     uint64_t now = uv_now(g->lines_shared.loop);
     if (!g->refusal_told_ms || now - g->refusal_told_ms >= REFUSAL_TOLD_MS) {
         g->refusal_told_ms = now;
-        gw_log(GW_LOG_ERROR, "mqtt",
-               "the broker refuses messages of ours (%s): events stay in the outstations",
-               gw_mqtt_reason_code_text(reason_code));
+        if (reason_code)
+            gw_log(GW_LOG_ERROR, "mqtt",
+                   "the broker refuses messages of ours (%s): events stay in the outstations",
+                   gw_mqtt_reason_code_text(reason_code));
+        else
+            gw_log(GW_LOG_ERROR, "spool", "it did not keep events: they stay in the outstations");
     }
     if (session)
         gw_session_refused(session, token);
@@ -105,8 +123,34 @@ static void on_message(void *user, const struct gw_mqtt_message *message)
     struct gw_gateway *g = user;
     if (g->stopping)
         return;
-    if (!gw_controls_message(g->controls, message))
+    if (!gw_controls_message(g->controls, message) && !gw_commands_message(g->commands, message))
         gw_log(GW_LOG_DEBUG, "mqtt", "nobody expects a message on %s", message->topic);
+}
+
+static void on_journal(void *user)
+{
+    struct gw_gateway *g = user;
+    bool journal = gw_publisher_journal(g->publisher);
+    g->status_due = true;
+    on_due(g);
+    if (journal == g->journal)
+        return;
+    g->journal = journal;
+    for (size_t i = 0; !g->stopping && i < g->config->outstation_count; i++)
+        gw_session_journal(g->sessions[i]);
+}
+
+static void on_kept(void *user, void *owner, uint32_t token, int error)
+{
+    struct gw_gateway *g = user;
+    if (owner == g->keeper)
+        gw_ledger_keeper_kept(g->keeper, token, error);
+}
+
+static void on_told(void *user, uint32_t receipt)
+{
+    struct gw_gateway *g = user;
+    gw_ledger_keeper_told(g->keeper, receipt);
 }
 
 static void on_flush(uv_timer_t *timer);
@@ -118,7 +162,7 @@ static void on_due(void *user)
         uv_timer_start(&g->flush, on_flush, FLUSH_MS, FLUSH_MS);
 }
 
-/* What controls ask for. */
+/* What controls and commands ask for. */
 
 static int on_operate(void *user, const struct gw_outstation_config *outstation,
                       struct dnp3_command_request *request)
@@ -126,20 +170,67 @@ static int on_operate(void *user, const struct gw_outstation_config *outstation,
     return gw_session_operate(session_of(user, outstation), request);
 }
 
-static void on_poll(void *user, const struct gw_outstation_config *outstation)
+static int on_request(void *user, const struct gw_outstation_config *outstation,
+                      struct dnp3_request *request)
 {
-    gw_session_poll_events(session_of(user, outstation));
+    return gw_session_request(session_of(user, outstation), request);
+}
+
+static int on_file(void *user, const struct gw_outstation_config *outstation,
+                   struct dnp3_file_transfer *transfer)
+{
+    return gw_session_file(session_of(user, outstation), transfer);
+}
+
+static int on_broadcast(void *user, const struct gw_outstation_config *outstation,
+                        struct dnp3_broadcast *broadcast)
+{
+    return gw_session_broadcast(session_of(user, outstation), broadcast);
+}
+
+static int on_sync_time(void *user, const struct gw_outstation_config *outstation)
+{
+    return gw_session_sync_time(session_of(user, outstation));
+}
+
+static int on_decode(void *user, const struct gw_outstation_config *outstation, uint32_t for_ms)
+{
+    return gw_session_decode(session_of(user, outstation), for_ms);
+}
+
+static void on_look(void *user, const struct gw_outstation_config *outstation,
+                    const struct gw_map_point *point)
+{
+    gw_session_look(session_of(user, outstation), point);
 }
 
 static void on_result(void *user, const char *topic, const char *payload, size_t length,
-                      const void *correlation, size_t correlation_length)
+                      const void *correlation, size_t correlation_length, uint32_t receipt)
 {
     struct gw_gateway *g = user;
     int error = gw_publisher_send_result(g->publisher, topic, payload, length, correlation,
-                                         correlation_length);
-    if (error)
-        gw_log(GW_LOG_ERROR, "mqtt", "result on %s not published: %s", topic,
-               gw_outbox_error_text(error));
+                                         correlation_length, receipt);
+    if (!error)
+        return;
+    gw_log(GW_LOG_ERROR, "mqtt", "result on %s not published: %s", topic,
+           gw_outbox_error_text(error));
+    gw_ledger_keeper_untold(g->keeper, receipt);
+}
+
+/* A command that was under way when the last run ended. */
+static void on_unfinished(void *user, const struct gw_ledger_entry *entry)
+{
+    struct gw_gateway *g = user;
+    if (gw_controls_restarted(g->controls, entry) || gw_commands_restarted(g->commands, entry))
+        return;
+    const struct gw_control_result result = {.outcome = GW_OUTCOME_UNKNOWN,
+                                             .reason = GW_VERDICT_RESTARTED,
+                                             .time_ms = gw_clock_wall_ms()};
+    const struct gw_command_message message = {.value = entry->value, .id = entry->id};
+    gw_control_result_log("gateway", "control", "(no longer configured)", "-", &message, &result,
+                          false, "it was under way when the gateway ended");
+    gw_ledger_keeper_told(g->keeper,
+                          gw_ledger_keeper_close(g->keeper, entry->scope, &entry->id, &result));
 }
 
 static uint64_t on_steady(void *user)
@@ -160,12 +251,30 @@ static bool on_trusted(void *user)
     return gw_clock_trusted(g->config->clock);
 }
 
+static const struct dnp3_association_config *behaviour_of(const struct gw_gateway *g,
+                                                          const struct gw_profile *profile)
+{
+    size_t i = 0;
+    while (g->config->profiles[i] != profile)
+        i++;
+    return g->behaviours[i];
+}
+
+static bool on_takes_events(void *user, const struct gw_outstation_config *outstation)
+{
+    return dnp3_association_takes_events(behaviour_of(user, outstation->profile));
+}
+
 /* What is due. */
 
 static void publish_status(struct gw_gateway *g, const char *state, const char *reason)
 {
     char topic[GW_TOPIC_MAX];
     char payload[GW_PAYLOAD_MAX];
+    struct gw_spool *file = gw_publisher_spool(g->publisher);
+    struct gw_spool_state spool = {0};
+    if (file)
+        gw_spool_state(file, &spool);
     struct gw_gateway_status status = {.state = state,
                                        .reason = reason,
                                        .since_ms = g->since_ms,
@@ -174,7 +283,9 @@ static void publish_status(struct gw_gateway *g, const char *state, const char *
                                        .revision = g->config->revision,
                                        .clock =
                                            g->clock_trusted ? "synchronized" : "unsynchronized",
-                                       .spool = "none",
+                                       .spool = file ? gw_spool_word_text(spool.word) : "none",
+                                       .spool_messages = spool.messages,
+                                       .spool_octets = spool.octets,
                                        .online = g->counted[GW_STATE_ONLINE],
                                        .idle = g->counted[GW_STATE_IDLE],
                                        .connecting = g->counted[GW_STATE_CONNECTING],
@@ -195,6 +306,22 @@ static void count_states(struct gw_gateway *g)
         return;
     memcpy(g->counted, counted, sizeof counted);
     g->clock_trusted = trusted;
+    g->status_due = true;
+    on_due(g);
+}
+
+/* How much waits there is told as it changes, but not each second of an outage. */
+static void watch_spool(struct gw_gateway *g)
+{
+    struct gw_spool *spool = gw_publisher_spool(g->publisher);
+    struct gw_spool_state state;
+    if (!spool || uv_now(g->lines_shared.loop) < g->spool_told_ms + SPOOL_TOLD_MS)
+        return;
+    gw_spool_state(spool, &state);
+    if (state.messages == g->spool_messages)
+        return;
+    g->spool_messages = state.messages;
+    g->spool_told_ms = uv_now(g->lines_shared.loop);
     g->status_due = true;
     on_due(g);
 }
@@ -226,7 +353,10 @@ static void on_tick(uv_timer_t *timer)
     for (size_t i = 0; i < g->config->outstation_count; i++)
         gw_session_tick(g->sessions[i]);
     gw_controls_tick(g->controls, uv_now(timer->loop));
+    gw_commands_tick(g->commands, uv_now(timer->loop));
+    gw_ledger_keeper_tick(g->keeper);
     count_states(g);
+    watch_spool(g);
 }
 
 static void on_room(void *user)
@@ -236,36 +366,72 @@ static void on_room(void *user)
 
 /* Life. */
 
-static const struct dnp3_association_config *behaviour_of(const struct gw_gateway *g,
-                                                          const struct gw_profile *profile)
-{
-    size_t i = 0;
-    while (g->config->profiles[i] != profile)
-        i++;
-    return g->behaviours[i];
-}
-
 static bool create_behaviours(struct gw_gateway *g)
 {
     for (size_t i = 0; i < g->config->profile_count; i++)
-        if (!(g->behaviours[i] = gw_behaviour_create(g->config->profiles[i])))
+        if (!(g->behaviours[i] = gw_behaviour_create(
+                  g->config->profiles[i], g->config->controls && g->config->profiles[i]->controls)))
             return false;
     return true;
+}
+
+/* A line of its own, which the channel's listener knows. */
+static bool listen_for(struct gw_gateway *g, const struct gw_outstation_config *outstation,
+                       struct gw_line *line)
+{
+    struct gw_listener **listener = &g->listeners[outstation->channel];
+    if (!*listener)
+        *listener =
+            gw_listener_create(g->lines_shared.loop, &g->config->channels[outstation->channel]);
+    return *listener && gw_listener_add(*listener, gw_line_channel(line), outstation);
 }
 
 static bool create_session(struct gw_gateway *g, size_t number)
 {
     const struct gw_outstation_config *outstation = &g->config->outstations[number];
-    struct gw_line **line = &g->lines[outstation->channel];
-    if (outstation->enabled && !*line)
-        *line = gw_line_create(&g->lines_shared, &g->config->channels[outstation->channel],
-                               outstation->profile->response_timeout_ms);
-    if (outstation->enabled && !*line)
+    const struct gw_channel_config *channel = &g->config->channels[outstation->channel];
+    bool dials_in = channel->type == GW_CHANNEL_TCP_LISTEN;
+    struct gw_line **line =
+        &g->lines[dials_in ? g->config->channel_count + number : outstation->channel];
+    if (outstation->enabled && !*line) {
+        *line = gw_line_create(&g->lines_shared, channel, outstation->profile->response_timeout_ms);
+        if (!*line || (dials_in && !listen_for(g, outstation, *line)))
+            return false;
+    }
+    if (outstation->enabled && channel->type == GW_CHANNEL_UDP &&
+        !gw_udp_expect(gw_line_channel(*line), outstation->address, outstation->peer))
         return false;
     g->sessions[number] =
         gw_session_create(&g->sessions_shared, outstation, behaviour_of(g, outstation->profile),
                           outstation->enabled ? *line : NULL);
     return g->sessions[number] != NULL;
+}
+
+/* Ages in the ledger are told by a clock that is set, or not at all. */
+static int64_t on_trusted_wall(void *user)
+{
+    return on_trusted(user) ? gw_clock_wall_ms() : 0;
+}
+
+/* After the publisher, whose spool it loads from. The spool of `check` has no file. */
+static bool create_keeper(struct gw_gateway *g)
+{
+    const struct gw_ledger_clocks clocks = {
+        .steady_ms = on_steady, .wall_ms = on_trusted_wall, .user = g};
+    bool commanded = gw_controls_count(g->config) || gw_commands_write(g->config);
+    if (!g->publisher)
+        return false;
+    g->keeper = gw_ledger_keeper_create(commanded ? GW_LEDGER_IDS : 1, &clocks);
+    if (commanded && !g->config->spool_path)
+        gw_log(GW_LOG_WARNING, "gateway",
+               "no spool is configured: ids of commands are forgotten at a restart");
+    if (!g->keeper || !g->config->spool_path || !*g->config->spool_path)
+        return g->keeper;
+    int error = gw_ledger_keeper_load(g->keeper, gw_publisher_spool(g->publisher));
+    if (error)
+        gw_log(GW_LOG_ERROR, "spool", "the ids of commands cannot be read: %s",
+               gw_spool_error_text(error));
+    return !error;
 }
 
 static bool create_shared(struct gw_gateway *g, uv_loop_t *loop)
@@ -276,13 +442,27 @@ static bool create_shared(struct gw_gateway *g, uv_loop_t *loop)
                                                             .safe = on_safe,
                                                             .refused = on_refused,
                                                             .message = on_message,
-                                                            .room = on_room};
+                                                            .room = on_room,
+                                                            .journal = on_journal,
+                                                            .told = on_told,
+                                                            .kept = on_kept};
     static const struct gw_controls_host host = {.operate = on_operate,
-                                                 .poll = on_poll,
+                                                 .look = on_look,
                                                  .publish = on_result,
                                                  .steady_ms = on_steady,
                                                  .wall_ms = on_wall,
                                                  .clock_trusted = on_trusted};
+    const struct gw_commands_host commands = {.request = on_request,
+                                              .file = on_file,
+                                              .broadcast = on_broadcast,
+                                              .sync_time = on_sync_time,
+                                              .decode = on_decode,
+                                              .takes_events = on_takes_events,
+                                              .publish = on_result,
+                                              .steady_ms = on_steady,
+                                              .wall_ms = on_wall,
+                                              .clock_trusted = on_trusted,
+                                              .switch_file = GW_CONTROLS_SWITCH_FILE};
     size_t buffers = POOL_MIN + g->config->channel_count / POOL_SHARE;
     g->lines_shared.loop = loop;
     g->lines_shared.allocator = gw_memory_dnp3();
@@ -291,31 +471,50 @@ static bool create_shared(struct gw_gateway *g, uv_loop_t *loop)
     if (getrandom(&g->lines_shared.seed, sizeof g->lines_shared.seed, 0) < 0)
         g->lines_shared.seed = uv_hrtime();
     g->publisher = gw_publisher_create(loop, g->config, &publisher, g);
-    g->controls = gw_controls_create(g->config, &host, g);
+    if (!create_keeper(g))
+        return false;
+    g->controls = gw_controls_create(g->config, g->keeper, &host, g);
+    g->commands = gw_commands_create(g->config, g->keeper, &commands, g);
     g->sessions_shared = (struct gw_session_shared){.loop = loop,
                                                     .config = g->config,
                                                     .publisher = g->publisher,
                                                     .controls = g->controls,
+                                                    .commands = g->commands,
                                                     .due = on_due,
                                                     .user = g};
-    return g->lines_shared.pool && g->publisher && g->controls;
+    return g->lines_shared.pool && g->controls && g->commands;
+}
+
+static bool has_listeners(const struct gw_config *config)
+{
+    size_t i = 0;
+    while (i < config->channel_count && config->channels[i].type != GW_CHANNEL_TCP_LISTEN)
+        i++;
+    return i < config->channel_count;
 }
 
 static bool create_tables(struct gw_gateway *g)
 {
     const struct gw_config *config = g->config;
-    g->lines = gw_memory_allocate(GW_OWNER_SESSIONS,
-                                  (config->channel_count + 1) * sizeof(struct gw_line *));
+    g->line_count = config->channel_count + (has_listeners(config) ? config->outstation_count : 0);
+    g->lines =
+        gw_memory_allocate(GW_OWNER_SESSIONS, (g->line_count + 1) * sizeof(struct gw_line *));
+    g->listeners = gw_memory_allocate(GW_OWNER_SESSIONS,
+                                      (config->channel_count + 1) * sizeof(struct gw_listener *));
     g->sessions = gw_memory_allocate(GW_OWNER_SESSIONS,
                                      (config->outstation_count + 1) * sizeof(struct gw_session *));
     g->behaviours = gw_memory_allocate(
         GW_OWNER_SESSIONS, (config->profile_count + 1) * sizeof(struct dnp3_association_config *));
-    return g->lines && g->sessions && g->behaviours;
+    return g->lines && g->listeners && g->sessions && g->behaviours;
 }
 
 static void free_lines(struct gw_gateway *g)
 {
-    for (size_t i = 0; g->lines && i < g->config->channel_count; i++) {
+    for (size_t i = 0; g->listeners && i < g->config->channel_count; i++) {
+        gw_listener_free(g->listeners[i]);
+        g->listeners[i] = NULL;
+    }
+    for (size_t i = 0; g->lines && i < g->line_count; i++) {
         gw_line_free(g->lines[i]);
         g->lines[i] = NULL;
     }
@@ -335,7 +534,8 @@ struct gw_gateway *gw_gateway_create(uv_loop_t *loop, const struct gw_config *co
     for (size_t i = 0; made && i < config->outstation_count; i++)
         made = create_session(g, i);
     if (!made) {
-        gw_log(GW_LOG_ERROR, "gateway", "not enough memory for this configuration");
+        if (g->publisher || !config->spool_path) /* else the spool has said why */
+            gw_log(GW_LOG_ERROR, "gateway", "not enough memory for this configuration");
         free_lines(g);
         uv_close((uv_handle_t *)&g->flush, NULL);
         uv_close((uv_handle_t *)&g->tick, NULL);
@@ -350,9 +550,13 @@ struct gw_gateway *gw_gateway_create(uv_loop_t *loop, const struct gw_config *co
 void gw_gateway_start(struct gw_gateway *g)
 {
     gw_publisher_start(g->publisher);
-    for (size_t i = 0; i < g->config->channel_count; i++)
+    gw_ledger_keeper_unfinished(g->keeper, on_unfinished, g);
+    for (size_t i = 0; i < g->line_count; i++)
         if (g->lines[i])
             gw_line_start(g->lines[i]);
+    for (size_t i = 0; i < g->config->channel_count; i++)
+        if (g->listeners[i])
+            gw_listener_start(g->listeners[i]);
     uv_timer_start(&g->tick, on_tick, TICK_MS, TICK_MS);
 }
 
@@ -388,6 +592,7 @@ void gw_gateway_stop(struct gw_gateway *g)
     for (size_t i = 0; i < g->config->outstation_count; i++)
         gw_session_stop(g->sessions[i]);
     gw_controls_stop(g->controls);
+    gw_commands_stop(g->commands);
     free_lines(g);
     for (size_t i = 0; i < g->config->outstation_count; i++)
         gw_session_detach(g->sessions[i]);
@@ -402,10 +607,13 @@ void gw_gateway_free(struct gw_gateway *g)
         gw_session_free(g->sessions[i]);
     for (size_t i = 0; g->behaviours && i < g->config->profile_count; i++)
         gw_behaviour_free(g->behaviours[i]);
+    gw_commands_free(g->commands);
     gw_controls_free(g->controls);
+    gw_ledger_keeper_free(g->keeper);
     gw_publisher_free(g->publisher);
     dnp3_pool_free(g->lines_shared.pool);
     gw_memory_release(g->lines);
+    gw_memory_release(g->listeners);
     gw_memory_release(g->sessions);
     gw_memory_release(g->behaviours);
     gw_memory_release(g);

@@ -5,7 +5,7 @@
 
 #include <uv.h>
 
-#include "gateway/config.h"
+#include "gateway/config/config.h"
 
 struct gw_gateway;
 

@@ -7,17 +7,18 @@
 #include <sys/resource.h>
 #include <uv.h>
 
-#include "gateway/check.h"
-#include "gateway/config.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "gateway/config/check.h"
+#include "gateway/config/config.h"
 #include "gateway/gateway.h"
-#include "gateway/log.h"
-#include "gateway/memory.h"
 
 enum { EXIT_FINE = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_CONFIGURATION = 3 };
 
 static const char usage[] =
     "usage: dnp3-mqtt run   [-c gateway.json]   masters the outstations, publishes, operates\n"
     "       dnp3-mqtt check [-c gateway.json]   says what run would do, or what is wrong\n"
+    "                 --acl                     prints a mosquitto ACL instead\n"
     "       dnp3-mqtt --version | --help\n"
     "\n"
     "exit status: 0 fine, 1 runtime, 2 usage, 3 configuration\n";
@@ -87,7 +88,11 @@ static int check(const struct gw_config *config)
     if (uv_loop_init(&loop) != 0)
         return EXIT_RUNTIME;
     gw_log_configure(GW_LOG_ERROR, config->log_format);
-    struct gw_gateway *gateway = gw_gateway_create(&loop, config);
+    /* The spool belongs to the gateway that runs: here it only takes its memory. */
+    struct gw_config rehearsed = *config;
+    if (rehearsed.spool_path)
+        rehearsed.spool_path = "";
+    struct gw_gateway *gateway = gw_gateway_create(&loop, &rehearsed);
     if (gateway) {
         gw_check_print(stdout, config);
         gw_gateway_stop(gateway);
@@ -96,6 +101,12 @@ static int check(const struct gw_config *config)
     }
     uv_loop_close(&loop);
     return gateway ? EXIT_FINE : EXIT_RUNTIME;
+}
+
+static int print_acl(const struct gw_config *config)
+{
+    gw_check_print_acl(stdout, config);
+    return EXIT_FINE;
 }
 
 static int with_config(const char *path, int (*command)(const struct gw_config *config))
@@ -134,14 +145,20 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(command, later[i]) == 0)
             return misuse(command, "not built yet in this version");
+    bool checks = strcmp(command, "check") == 0;
+    bool acl = false;
     for (int i = 2; i < argc; i++) {
+        if (checks && strcmp(argv[i], "--acl") == 0) {
+            acl = true;
+            continue;
+        }
         if (strcmp(argv[i], "-c") != 0 || i + 1 == argc)
             return misuse(argv[i], "unknown argument");
         path = argv[++i];
     }
     if (strcmp(command, "run") == 0)
         return with_config(path, run);
-    if (strcmp(command, "check") == 0)
-        return with_config(path, check);
+    if (checks)
+        return with_config(path, acl ? print_acl : check);
     return misuse(command, "unknown command");
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two clocks: a steady one for waiting and a wall clock for people, and whether the latter may
+ * be trusted (`clock`: auto asks the kernel whether it is synchronised). */
+#ifndef GW_CLOCK_H
+#define GW_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/config/config.h"
+
+/* Steady ms (CLOCK_MONOTONIC). */
+uint64_t gw_clock_steady_ms(void);
+/* Wall clock, ms since 1970 UTC. */
+int64_t gw_clock_wall_ms(void);
+/* May the wall clock be believed? Asks the kernel at most once a second (GW_CLOCK_AUTO). */
+bool gw_clock_trusted(enum gw_clock_mode mode);
+
+#endif

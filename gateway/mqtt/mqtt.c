@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Brings the broker's connection and the client together and keeps them up. Every end of a
+ * connection, whoever began it, comes by one place: when the relay is closed. */
+#include "gateway/mqtt/mqtt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/backoff.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "gateway/mqtt/wire.h"
+
+enum {
+    /* A connection that lived so long has proved itself: the backoff begins anew. */
+    STABLE_MS = 5000,
+    LEAVE_MS = 2000, /* for DISCONNECT to go out when stopped */
+    REASON_MAX = 400,
+    REFUSED = 0x80
+};
+
+enum state {
+    STOPPED,
+    CONNECTING, /* the relay */
+    HANDSHAKE,  /* CONNECT to CONNACK */
+    ONLINE,
+    LEAVING, /* told to stop; the relay is closing */
+    WAITING, /* for the next attempt */
+    FREEING
+};
+
+struct filter {
+    char *text;
+    int qos;
+    bool commands;
+};
+
+struct gw_mqtt {
+    uv_loop_t *loop;
+    struct gw_mqtt_callbacks callbacks;
+    void *user;
+    struct gw_broker *broker;
+    struct gw_wire *wire;
+    uv_async_t wake;
+    uv_timer_t timer; /* one purpose a state */
+    unsigned closing;
+    enum state state;
+    uint32_t connack_timeout_ms;
+    uint16_t keep_alive_s;
+    bool at_once; /* the next attempt is to the same broker, without a pause */
+    struct gw_backoff backoff;
+    uint64_t online_since;
+    struct filter filters[GW_MQTT_FILTERS_MAX];
+    unsigned filter_count;
+    struct gw_mqtt_counters counters;
+    char cause[REASON_MAX];  /* what is known of this connection's end before it comes */
+    char reason[REASON_MAX]; /* of the last end, "" while online */
+    char logged[REASON_MAX];
+    void (*stopped)(void *user);
+};
+
+static void attempt(struct gw_mqtt *mqtt);
+
+const char *gw_mqtt_error_text(int error)
+{
+    switch (error) {
+#define X(name, value, text)                                                                       \
+    case (value):                                                                                  \
+        return text;
+        GW_MQTT_ERROR_MAP(X)
+#undef X
+    default:
+        return "no error";
+    }
+}
+
+void gw_mqtt_options_default(struct gw_mqtt_options *options)
+{
+    *options = (struct gw_mqtt_options){.broker.connect_timeout_ms = 10000,
+                                        .version = 5,
+                                        .keep_alive_s = 30,
+                                        .connack_timeout_ms = 10000,
+                                        .reconnect_min_ms = 1000,
+                                        .reconnect_max_ms = 60000,
+                                        .inbox_octets = 256u << 10};
+}
+
+static void subscribe(struct gw_mqtt *mqtt, unsigned number)
+{
+    const struct filter *filter = &mqtt->filters[number];
+    gw_wire_subscribe(mqtt->wire, number, filter->text, filter->qos, filter->commands);
+}
+
+/* The client goes by what it asked for, whatever the broker wants: it has to ask for that. */
+static bool wants_other_keep_alive(struct gw_mqtt *mqtt, uint16_t wanted_s)
+{
+    if (!wanted_s || (mqtt->keep_alive_s && wanted_s >= mqtt->keep_alive_s))
+        return false;
+    gw_log(GW_LOG_INFO, "mqtt", "%s wants a ping every %u s: connecting again with that",
+           gw_broker_endpoint(mqtt->broker), wanted_s);
+    mqtt->keep_alive_s = wanted_s;
+    mqtt->at_once = true;
+    gw_wire_keep_alive(mqtt->wire, wanted_s);
+    gw_broker_drop(mqtt->broker);
+    return true;
+}
+
+static void on_online(struct gw_mqtt *mqtt)
+{
+    struct gw_mqtt_connection connection = *gw_wire_connection(mqtt->wire);
+    connection.endpoint = gw_broker_endpoint(mqtt->broker);
+    if (wants_other_keep_alive(mqtt, connection.keep_alive_s))
+        return;
+    uv_timer_stop(&mqtt->timer);
+    mqtt->state = ONLINE;
+    mqtt->online_since = uv_now(mqtt->loop);
+    mqtt->counters.connects++;
+    mqtt->reason[0] = 0;
+    mqtt->logged[0] = 0;
+    gw_broker_rewind(mqtt->broker);
+    gw_log(GW_LOG_INFO, "mqtt", "connected to %s", connection.endpoint);
+    if (!connection.retain_available)
+        gw_log(GW_LOG_WARNING, "mqtt", "%s keeps no retained messages: nothing is sent retained",
+               connection.endpoint);
+    for (unsigned i = 0; i < mqtt->filter_count; i++)
+        subscribe(mqtt, i);
+    mqtt->callbacks.connected(mqtt->user, &connection);
+    mqtt->callbacks.writable(mqtt->user);
+}
+
+static void on_subscribed(struct gw_mqtt *mqtt, const struct gw_wire_event *event)
+{
+    const char *filter = mqtt->filters[event->id].text;
+    if (event->code >= REFUSED)
+        gw_log(GW_LOG_ERROR, "mqtt", "subscription to %s refused: %s", filter,
+               gw_mqtt_reason_code_text(event->code));
+    if (mqtt->callbacks.subscribed)
+        mqtt->callbacks.subscribed(mqtt->user, filter, event->code);
+}
+
+static void set_cause(struct gw_mqtt *mqtt, const char *what, int code)
+{
+    if (mqtt->cause[0])
+        return;
+    snprintf(mqtt->cause, sizeof mqtt->cause, "%s: %s%s", gw_broker_endpoint(mqtt->broker), what,
+             code < 0 ? "" : gw_mqtt_reason_code_text(code));
+}
+
+/* Tells what waits; returns whether something was acknowledged. */
+static bool take_events(struct gw_mqtt *mqtt)
+{
+    struct gw_wire_event event;
+    bool acked = false;
+    while (gw_wire_take(mqtt->wire, &event)) {
+        switch (event.kind) {
+        case GW_WIRE_CONNECTED:
+            if (mqtt->state == HANDSHAKE)
+                on_online(mqtt);
+            break;
+        case GW_WIRE_REFUSED:
+            set_cause(mqtt, event.code > 0 ? "connection refused by the broker: " : "no answer",
+                      event.code > 0 ? event.code : -1);
+            break;
+        case GW_WIRE_ACKED:
+            acked = true;
+            mqtt->counters.acked++;
+            mqtt->callbacks.acked(mqtt->user, event.id, event.code);
+            break;
+        case GW_WIRE_SUBSCRIBED:
+            on_subscribed(mqtt, &event);
+            break;
+        case GW_WIRE_DISCONNECTED:
+            set_cause(mqtt, "disconnected by the broker: ", event.code);
+            break;
+        case GW_WIRE_LOST:
+            break;
+        }
+    }
+    return acked;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct gw_mqtt *mqtt = wake->data;
+    struct gw_mqtt_message message;
+    if (mqtt->state == STOPPED || mqtt->state == FREEING)
+        return;
+    if (take_events(mqtt) && mqtt->state == ONLINE)
+        mqtt->callbacks.writable(mqtt->user);
+    while (mqtt->state == ONLINE && gw_wire_message(mqtt->wire, &message)) {
+        mqtt->counters.received++;
+        mqtt->callbacks.message(mqtt->user, &message);
+        gw_wire_next_message(mqtt->wire);
+    }
+}
+
+static void on_handle_closed(struct gw_mqtt *mqtt)
+{
+    if (--mqtt->closing == 0) {
+        mqtt->state = STOPPED;
+        if (mqtt->stopped)
+            mqtt->stopped(mqtt->user);
+    }
+}
+
+static void on_uv_closed(uv_handle_t *handle)
+{
+    on_handle_closed(handle->data);
+}
+
+static void on_broker_freed(void *user)
+{
+    on_handle_closed(user);
+}
+
+static void finish(struct gw_mqtt *mqtt)
+{
+    mqtt->state = FREEING;
+    gw_wire_close(mqtt->wire);
+    mqtt->closing = 3;
+    uv_close((uv_handle_t *)&mqtt->wake, on_uv_closed);
+    uv_close((uv_handle_t *)&mqtt->timer, on_uv_closed);
+    gw_broker_free(mqtt->broker, on_broker_freed, mqtt);
+    mqtt->broker = NULL;
+}
+
+static void on_retry_timer(uv_timer_t *timer)
+{
+    attempt(timer->data);
+}
+
+/* One line when the reason changes, not one an attempt. */
+static void log_reason(struct gw_mqtt *mqtt, bool was_online)
+{
+    if (strcmp(mqtt->reason, mqtt->logged) == 0)
+        return;
+    gw_log(GW_LOG_WARNING, "mqtt", "%s: %s", was_online ? "connection lost" : "no connection",
+           mqtt->reason);
+    memcpy(mqtt->logged, mqtt->reason, sizeof mqtt->logged);
+}
+
+static void on_closed(void *user, enum gw_broker_reason reason, const char *detail)
+{
+    struct gw_mqtt *mqtt = user;
+    bool was_online = mqtt->state == ONLINE;
+    uv_timer_stop(&mqtt->timer);
+    gw_wire_close(mqtt->wire); /* waits for a callback under way: all is told after it */
+    take_events(mqtt);
+    if (mqtt->state == LEAVING || mqtt->state == FREEING) {
+        if (mqtt->state == LEAVING)
+            finish(mqtt);
+        return;
+    }
+    if (mqtt->at_once) {
+        mqtt->at_once = false;
+        attempt(mqtt);
+        return;
+    }
+    if (mqtt->cause[0])
+        memcpy(mqtt->reason, mqtt->cause, sizeof mqtt->reason);
+    else
+        snprintf(mqtt->reason, sizeof mqtt->reason, "%s (%s)", detail,
+                 gw_broker_reason_name(reason));
+    log_reason(mqtt, was_online);
+    if (was_online && uv_now(mqtt->loop) - mqtt->online_since >= STABLE_MS)
+        gw_backoff_reset(&mqtt->backoff);
+    if (!was_online)
+        gw_broker_advance(mqtt->broker);
+    mqtt->state = WAITING;
+    uv_timer_start(&mqtt->timer, on_retry_timer, gw_backoff_next(&mqtt->backoff), 0);
+    if (was_online)
+        mqtt->callbacks.disconnected(mqtt->user, mqtt->reason);
+}
+
+static void on_connack_timer(uv_timer_t *timer)
+{
+    struct gw_mqtt *mqtt = timer->data;
+    set_cause(mqtt, "connected, but no answer to CONNECT in time", -1);
+    gw_broker_drop(mqtt->broker);
+}
+
+static void on_ready(void *user, int fd)
+{
+    struct gw_mqtt *mqtt = user;
+    mqtt->state = HANDSHAKE;
+    uv_timer_start(&mqtt->timer, on_connack_timer, mqtt->connack_timeout_ms, 0);
+    if (gw_wire_open(mqtt->wire, fd)) {
+        set_cause(mqtt, "the MQTT client could not be set up", -1);
+        gw_broker_drop(mqtt->broker);
+    }
+}
+
+static void attempt(struct gw_mqtt *mqtt)
+{
+    mqtt->state = CONNECTING;
+    mqtt->cause[0] = 0;
+    gw_broker_connect(mqtt->broker);
+}
+
+struct gw_mqtt *gw_mqtt_create(uv_loop_t *loop, const struct gw_mqtt_options *options,
+                               const struct gw_mqtt_callbacks *callbacks, void *user)
+{
+    const struct gw_broker_callbacks broker_callbacks = {on_ready, on_closed};
+    if ((options->version != 5 && options->version != 4) || !options->client_id)
+        return NULL;
+    struct gw_mqtt *mqtt = gw_memory_allocate(GW_OWNER_MQTT, sizeof *mqtt);
+    if (!mqtt)
+        return NULL;
+    mqtt->wire = gw_wire_create(options, &mqtt->wake);
+    if (mqtt->wire)
+        mqtt->broker = gw_broker_create(loop, &options->broker, &broker_callbacks, mqtt);
+    if (!mqtt->broker || uv_async_init(loop, &mqtt->wake, on_wake) < 0) {
+        gw_broker_free(mqtt->broker, NULL, NULL);
+        gw_wire_free(mqtt->wire);
+        gw_memory_release(mqtt);
+        return NULL;
+    }
+    uv_timer_init(loop, &mqtt->timer);
+    mqtt->wake.data = mqtt;
+    mqtt->timer.data = mqtt;
+    mqtt->loop = loop;
+    mqtt->callbacks = *callbacks;
+    mqtt->user = user;
+    mqtt->keep_alive_s = options->keep_alive_s;
+    mqtt->connack_timeout_ms = options->connack_timeout_ms;
+    gw_backoff_init(&mqtt->backoff, options->reconnect_min_ms, options->reconnect_max_ms,
+                    options->seed);
+    return mqtt;
+}
+
+int gw_mqtt_start(struct gw_mqtt *mqtt)
+{
+    if (mqtt->state != STOPPED || !mqtt->broker)
+        return GW_MQTT_INVALID;
+    snprintf(mqtt->reason, sizeof mqtt->reason, "not yet connected");
+    attempt(mqtt);
+    return 0;
+}
+
+static void on_leave_timer(uv_timer_t *timer)
+{
+    struct gw_mqtt *mqtt = timer->data;
+    gw_broker_drop(mqtt->broker);
+}
+
+void gw_mqtt_stop(struct gw_mqtt *mqtt, void (*stopped)(void *user))
+{
+    enum state before = mqtt->state;
+    if (before == LEAVING || before == FREEING || !mqtt->broker)
+        return;
+    mqtt->stopped = stopped;
+    uv_timer_stop(&mqtt->timer);
+    switch (before) {
+    case STOPPED:
+    case WAITING:
+        finish(mqtt);
+        break;
+    case ONLINE:
+        mqtt->state = LEAVING;
+        gw_wire_disconnect(mqtt->wire);
+        uv_timer_start(&mqtt->timer, on_leave_timer, LEAVE_MS, 0);
+        break;
+    case CONNECTING:
+    case HANDSHAKE:
+        mqtt->state = LEAVING;
+        gw_broker_drop(mqtt->broker);
+        break;
+    case LEAVING:
+    case FREEING:
+        break;
+    }
+}
+
+void gw_mqtt_free(struct gw_mqtt *mqtt)
+{
+    if (!mqtt)
+        return;
+    gw_wire_free(mqtt->wire);
+    for (unsigned i = 0; i < mqtt->filter_count; i++)
+        gw_memory_release(mqtt->filters[i].text);
+    gw_memory_release(mqtt);
+}
+
+int gw_mqtt_publish(struct gw_mqtt *mqtt, const struct gw_mqtt_publication *publication,
+                    uint64_t id)
+{
+    if (mqtt->state != ONLINE)
+        return GW_MQTT_OFFLINE;
+    int error = gw_wire_publish(mqtt->wire, publication, id);
+    if (!error)
+        mqtt->counters.published++;
+    return error;
+}
+
+size_t gw_mqtt_window(const struct gw_mqtt *mqtt)
+{
+    return mqtt->state == ONLINE ? gw_wire_window(mqtt->wire) : 0;
+}
+
+static int add_filter(struct gw_mqtt *mqtt, const char *filter, int qos, bool commands)
+{
+    for (unsigned i = 0; i < mqtt->filter_count; i++) {
+        if (strcmp(mqtt->filters[i].text, filter) == 0)
+            return 0;
+    }
+    if (mqtt->filter_count == GW_MQTT_FILTERS_MAX)
+        return GW_MQTT_FULL;
+    char *text = gw_memory_copy_string(GW_OWNER_MQTT, filter);
+    if (!text)
+        return GW_MQTT_FULL;
+    mqtt->filters[mqtt->filter_count] = (struct filter){text, qos, commands};
+    mqtt->filter_count++;
+    if (mqtt->state == ONLINE)
+        subscribe(mqtt, mqtt->filter_count - 1);
+    return 0;
+}
+
+int gw_mqtt_subscribe(struct gw_mqtt *mqtt, const char *filter, int qos)
+{
+    return add_filter(mqtt, filter, qos, false);
+}
+
+int gw_mqtt_subscribe_commands(struct gw_mqtt *mqtt, const char *filter, int qos)
+{
+    return add_filter(mqtt, filter, qos, true);
+}
+
+bool gw_mqtt_online(const struct gw_mqtt *mqtt)
+{
+    return mqtt->state == ONLINE;
+}
+
+const char *gw_mqtt_reason(const struct gw_mqtt *mqtt)
+{
+    return mqtt->reason;
+}
+
+const struct gw_mqtt_counters *gw_mqtt_counters(struct gw_mqtt *mqtt)
+{
+    mqtt->counters.dropped = gw_wire_dropped(mqtt->wire);
+    if (mqtt->broker)
+        mqtt->counters.unheard = gw_broker_counters(mqtt->broker)->unheard;
+    return &mqtt->counters;
+}
