@@ -14,9 +14,9 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "gateway/log.h"
-#include "gateway/mqtt.h"
-#include "gateway/outbox.h"
+#include "gateway/base/log.h"
+#include "gateway/delivery/outbox.h"
+#include "gateway/mqtt/mqtt.h"
 
 enum { WINDOW = 16, ROUNDS_MAX = 99, PAYLOAD_MAX = 4096 };
 

@@ -73,6 +73,8 @@ bool capture_open(struct capture *capture, const uint8_t *octets, size_t length)
     }
     capture->big_endian = !is_pcap_magic(load_u32(capture, octets));
     uint32_t magic = load_u32(capture, octets);
+    if (octets[0] == 0x1F && octets[1] == 0x8B)
+        return fail(capture, "compressed by gzip: gunzip -c FILE | dnp3-decode -");
     if (!is_pcap_magic(magic))
         return fail(capture, "neither pcap nor pcapng");
     capture->record_header = magic == PCAP_MODIFIED ? PCAP_RECORD_MODIFIED : PCAP_RECORD;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datagram.h"
 #include "dnp3/transport.h"
 #include "fragment.h"
 #include "packet.h"
@@ -45,6 +46,7 @@ struct connection {
 struct decoder {
     FILE *out;
     struct dnp3_pool *pool;
+    struct datagrams *datagrams;
     bool failed; /* out of memory */
     struct connection *buckets[BUCKETS];
 };
@@ -347,6 +349,14 @@ static void take_udp(struct direction *direction, const struct packet *packet, u
         on_gap(direction, packet->missing, number);
 }
 
+/* Octets as they came, a frame over several records or several in one. */
+static void take_serial(struct direction *direction, const struct packet *packet, uint32_t number)
+{
+    on_octets(direction, packet->payload, packet->length, number);
+    if (packet->missing)
+        on_gap(direction, packet->missing, number);
+}
+
 struct decoder *decoder_create(FILE *out)
 {
     static const struct dnp3_allocator allocator = {allocate, release, NULL};
@@ -355,17 +365,25 @@ struct decoder *decoder_create(FILE *out)
         return NULL;
     decoder->out = out;
     decoder->pool = dnp3_pool_create(&allocator, FRAGMENTS_MAX);
-    if (!decoder->pool) {
-        free(decoder);
+    decoder->datagrams = datagrams_create();
+    if (!decoder->pool || !decoder->datagrams) {
+        decoder_free(decoder);
         return NULL;
     }
     return decoder;
 }
 
+static void tell_lost(struct decoder *decoder, bool end)
+{
+    for (uint32_t number; (number = datagrams_lost(decoder->datagrams, end)) != 0;)
+        tell(decoder, number, NULL, "IP fragment: others of its datagram are not in the capture");
+}
+
 int decoder_packet(struct decoder *decoder, const struct capture_packet *captured)
 {
     struct packet packet;
-    enum packet_kind kind = packet_read(captured, &packet);
+    enum packet_kind kind = packet_read(captured, decoder->datagrams, &packet);
+    tell_lost(decoder, false);
     if (kind == PACKET_PROBLEM) {
         tell(decoder, captured->number, NULL, packet.problem);
         return 0;
@@ -377,13 +395,16 @@ int decoder_packet(struct decoder *decoder, const struct capture_packet *capture
         return -1;
     if (kind == PACKET_TCP)
         take_tcp(direction, &packet, captured->number);
-    else
+    else if (kind == PACKET_UDP)
         take_udp(direction, &packet, captured->number);
+    else
+        take_serial(direction, &packet, captured->number);
     return decoder->failed ? -1 : 0;
 }
 
 void decoder_finish(struct decoder *decoder)
 {
+    tell_lost(decoder, true);
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct connection *c = decoder->buckets[i]; c; c = c->next)
             for (unsigned at = 0; at < 2; at++)
@@ -415,5 +436,6 @@ void decoder_free(struct decoder *decoder)
         }
     }
     dnp3_pool_free(decoder->pool);
+    datagrams_free(decoder->datagrams);
     free(decoder);
 }

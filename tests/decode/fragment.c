@@ -6,6 +6,7 @@
 #include "dnp3/attribute.h"
 #include "dnp3/error.h"
 #include "dnp3/objects.h"
+#include "file.h"
 #include "json.h"
 
 struct walk {
@@ -324,6 +325,25 @@ static void print_attributes(struct walk *walk, struct dnp3_items *items)
     }
 }
 
+/* One after the other; behind one that cannot be read the header's others are passed over. */
+static void print_files(struct walk *walk, struct dnp3_items *items)
+{
+    uint8_t variation = walk->header.variation;
+    struct dnp3_reader octets;
+    union file_object object;
+    int error = 0;
+    while (dnp3_items_sized(items, &walk->in, &octets)) {
+        error = error ? error : file_read(variation, octets, &object);
+        if (error)
+            continue;
+        print_object(walk);
+        fputs(",\"index\":null,\"value\":", walk->out);
+        file_print(walk->out, variation, &object);
+        fputs(",\"flags\":null,\"time\":null}\n", walk->out);
+    }
+    items->error = items->error ? items->error : error;
+}
+
 static bool has_interval(const struct dnp3_object_header *header)
 {
     return header->group == 50 && (header->variation == 2 || header->variation == 4);
@@ -414,6 +434,8 @@ static void print_objects(struct walk *walk)
         print_pattern(walk, &items);
     } else if (walk->header.group == 0) {
         print_attributes(walk, &items);
+    } else if (walk->header.group == 70) {
+        print_files(walk, &items);
     } else if (has_interval(&walk->header)) {
         print_intervals(walk, &items);
     } else {

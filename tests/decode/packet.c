@@ -5,19 +5,25 @@
 
 #include <string.h>
 
+#include "datagram.h"
 #include "dnp3/cursor.h"
 
 /* LINKTYPE_ numbers of the capture formats. */
 enum {
     LINK_NULL = 0,
     LINK_ETHERNET = 1,
+    LINK_PPP = 9,
     LINK_RAW_BSD = 12,
     LINK_RAW_OPENBSD = 14,
+    LINK_PPP_HDLC = 50,
+    LINK_PPPOE = 51,
     LINK_RAW = 101,
+    LINK_CISCO_HDLC = 104,
     LINK_LOOP = 108,
     LINK_LINUX_SLL = 113,
     LINK_IPV4 = 228,
     LINK_IPV6 = 229,
+    LINK_RTAC_SERIAL = 250,
     LINK_LINUX_SLL2 = 276
 };
 
@@ -27,9 +33,13 @@ enum {
     ETHERTYPE_VLAN = 0x8100,
     ETHERTYPE_VLAN_SERVICE = 0x88A8,
     ETHERTYPE_VLAN_OLD = 0x9100,
+    ETHERTYPE_BRIDGED = 0x6558, /* in GRE: a whole Ethernet frame */
+    ETHERTYPE_MPLS = 0x8847,
     ETHERTYPE_PPPOE = 0x8864,
     ETHERTYPE_LENGTH_MAX = 1500 /* below: IEEE 802.3, an LLC header follows */
 };
+
+enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057, PPP_MPLS = 0x0281 };
 
 enum {
     PROTOCOL_HOP_OPTIONS = 0,
@@ -39,6 +49,7 @@ enum {
     PROTOCOL_IPV6 = 41,
     PROTOCOL_ROUTING = 43,
     PROTOCOL_FRAGMENT = 44,
+    PROTOCOL_GRE = 47,
     PROTOCOL_AUTHENTICATION = 51,
     PROTOCOL_DESTINATION_OPTIONS = 60
 };
@@ -50,6 +61,16 @@ struct layers {
     struct packet *packet;
     size_t missing;   /* octets that the packet had beyond `in` */
     unsigned tunnels; /* IP within IP */
+    struct datagrams *datagrams;
+    uint32_t number; /* of the packet */
+};
+
+/* What an IP header says of a fragment. */
+struct cutting {
+    bool is_fragment;
+    bool more;
+    uint16_t offset;
+    uint32_t id;
 };
 
 static uint16_t take_u16(struct dnp3_reader *in)
@@ -136,17 +157,62 @@ static enum packet_kind read_udp(struct layers *layers)
 }
 
 static enum packet_kind read_ip(struct layers *layers);
+static enum packet_kind read_ethertype(struct layers *layers, unsigned type);
 
-static enum packet_kind read_protocol(struct layers *layers, unsigned protocol, bool fragment)
+/* RFC 2784 and 2890; of the older form (RFC 1701) what has no routes in it. */
+static enum packet_kind read_gre(struct layers *layers)
+{
+    static const unsigned checksum = 0x8000, routing = 0x4000, sequence = 0x1000;
+    struct dnp3_reader *in = &layers->in;
+    unsigned flags = take_u16(in);
+    unsigned type = take_u16(in);
+    if (flags & routing)
+        return PACKET_OTHER;
+    for (unsigned field = checksum; field >= sequence; field >>= 1)
+        dnp3_reader_take(in, flags & field ? 4 : 0);
+    if (type == ETHERTYPE_BRIDGED) {
+        dnp3_reader_take(in, 12);
+        type = take_u16(in);
+    }
+    return in->failed ? cut(layers) : read_ethertype(layers, type);
+}
+
+/* Adds a fragment to its datagram, and reads on in that when it is whole. */
+static bool join(struct layers *layers, unsigned protocol, const struct cutting *cutting)
+{
+    struct datagram_piece piece = {.source = layers->packet->source,
+                                   .destination = layers->packet->destination,
+                                   .id = cutting->id,
+                                   .protocol = (uint8_t)protocol,
+                                   .offset = cutting->offset,
+                                   .more = cutting->more,
+                                   .octets = layers->in.at,
+                                   .length = dnp3_reader_left(&layers->in)};
+    size_t length;
+    const uint8_t *whole = datagrams_add(layers->datagrams, &piece, layers->number, &length);
+    if (whole)
+        layers->in = dnp3_reader_of(whole, length);
+    return whole;
+}
+
+static enum packet_kind read_protocol(struct layers *layers, unsigned protocol,
+                                      const struct cutting *cutting)
 {
     bool wanted = protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
-    bool tunnel = protocol == PROTOCOL_IPV4 || protocol == PROTOCOL_IPV6;
+    bool tunnel =
+        protocol == PROTOCOL_IPV4 || protocol == PROTOCOL_IPV6 || protocol == PROTOCOL_GRE;
     if (!wanted && !tunnel)
         return PACKET_OTHER;
-    if (fragment)
-        return problem(layers, "IP fragment: fragments are not put together");
+    if (cutting->is_fragment) {
+        if (!layers->datagrams || layers->missing)
+            return problem(layers, "IP fragment: it is not put together with the others");
+        if (!join(layers, protocol, cutting))
+            return PACKET_OTHER;
+    }
+    if (tunnel && layers->tunnels++ >= TUNNELS_MAX)
+        return PACKET_OTHER;
     if (tunnel)
-        return layers->tunnels++ < TUNNELS_MAX ? read_ip(layers) : PACKET_OTHER;
+        return protocol == PROTOCOL_GRE ? read_gre(layers) : read_ip(layers);
     return protocol == PROTOCOL_TCP ? read_tcp(layers) : read_udp(layers);
 }
 
@@ -166,8 +232,11 @@ static enum packet_kind read_ipv4(struct layers *layers)
     unsigned header = (dnp3_reader_u8(in) & 0x0F) * 4U;
     dnp3_reader_u8(in);
     size_t total = take_u16(in);
-    take_u16(in);
-    bool fragment = take_u16(in) & 0x3FFF; /* more fragments, or an offset */
+    struct cutting cutting = {.id = take_u16(in)};
+    unsigned place = take_u16(in);
+    cutting.is_fragment = place & 0x3FFF; /* more fragments, or an offset */
+    cutting.more = place & 0x2000;
+    cutting.offset = (uint16_t)((place & 0x1FFF) * 8);
     dnp3_reader_u8(in);
     unsigned protocol = dnp3_reader_u8(in);
     take_u16(in);
@@ -180,11 +249,11 @@ static enum packet_kind read_ipv4(struct layers *layers)
         return cut(layers);
     if (total != 0) /* 0: the network card was to cut it into packets */
         limit(layers, total - header);
-    return read_protocol(layers, protocol, fragment);
+    return read_protocol(layers, protocol, &cutting);
 }
 
 /* Passes over one extension header; false where `protocol` is none. */
-static bool skip_extension(struct dnp3_reader *in, unsigned *protocol, bool *fragment)
+static bool skip_extension(struct dnp3_reader *in, unsigned *protocol, struct cutting *cutting)
 {
     unsigned kind = *protocol;
     if (kind != PROTOCOL_HOP_OPTIONS && kind != PROTOCOL_ROUTING && kind != PROTOCOL_FRAGMENT &&
@@ -193,8 +262,11 @@ static bool skip_extension(struct dnp3_reader *in, unsigned *protocol, bool *fra
     *protocol = dnp3_reader_u8(in);
     unsigned length = dnp3_reader_u8(in);
     if (kind == PROTOCOL_FRAGMENT) {
-        *fragment = take_u16(in) & 0xFFF9; /* an offset, or more fragments */
-        take_u32(in);
+        unsigned place = take_u16(in);
+        cutting->is_fragment = place & 0xFFF9; /* an offset, or more fragments */
+        cutting->more = place & 1;
+        cutting->offset = (uint16_t)(place & 0xFFF8);
+        cutting->id = take_u32(in);
     } else {
         dnp3_reader_take(in, kind == PROTOCOL_AUTHENTICATION ? length * 4U + 6 : length * 8U + 6);
     }
@@ -212,12 +284,12 @@ static enum packet_kind read_ipv6(struct layers *layers)
     take_address(in, &layers->packet->destination, 6);
     if (!in->failed && length != 0)
         limit(layers, length);
-    bool fragment = false;
+    struct cutting cutting = {0};
     /* After the header of a fragment that is not the first stands no other header. */
-    for (unsigned i = 0; i < EXTENSIONS_MAX && !fragment; i++)
-        if (!skip_extension(in, &protocol, &fragment))
+    for (unsigned i = 0; i < EXTENSIONS_MAX && !cutting.is_fragment; i++)
+        if (!skip_extension(in, &protocol, &cutting))
             break;
-    return in->failed ? cut(layers) : read_protocol(layers, protocol, fragment);
+    return in->failed ? cut(layers) : read_protocol(layers, protocol, &cutting);
 }
 
 static enum packet_kind read_ip(struct layers *layers)
@@ -241,6 +313,50 @@ static unsigned take_snap(struct dnp3_reader *in)
     return header && memcmp(header, snap, sizeof snap) == 0 ? take_u16(in) : 0;
 }
 
+/* Labels down to that which says it is the last; what lies under them is IP, or not for us. */
+static enum packet_kind read_mpls(struct layers *layers)
+{
+    uint32_t label;
+    do
+        label = take_u32(&layers->in);
+    while (!layers->in.failed && !(label & 0x100));
+    return layers->in.failed ? cut(layers) : read_ip(layers);
+}
+
+/* After the PPP protocol number (RFC 1661), which is one octet where the first is odd. */
+static enum packet_kind read_ppp(struct layers *layers)
+{
+    struct dnp3_reader *in = &layers->in;
+    unsigned protocol = dnp3_reader_u8(in);
+    if (!(protocol & 1))
+        protocol = protocol << 8 | dnp3_reader_u8(in);
+    if (in->failed)
+        return cut(layers);
+    if (protocol == PPP_MPLS)
+        return read_mpls(layers);
+    return protocol == PPP_IPV4 || protocol == PPP_IPV6 ? read_ip(layers) : PACKET_OTHER;
+}
+
+static enum packet_kind read_pppoe(struct layers *layers)
+{
+    dnp3_reader_take(&layers->in, 6);
+    return read_ppp(layers);
+}
+
+/* Address and control of HDLC, which may be left out before PPP, then PPP or Cisco's ethertype. */
+static enum packet_kind read_hdlc(struct layers *layers, bool cisco)
+{
+    static const uint8_t ppp[] = {0xFF, 0x03};
+    struct dnp3_reader *in = &layers->in;
+    if (dnp3_reader_left(in) < sizeof ppp)
+        return cut(layers);
+    bool is_ppp = memcmp(in->at, ppp, sizeof ppp) == 0;
+    cisco |= in->at[0] == 0x0F || in->at[0] == 0x8F;
+    if (is_ppp || cisco)
+        dnp3_reader_take(in, sizeof ppp);
+    return is_ppp || !cisco ? read_ppp(layers) : read_ethertype(layers, take_u16(in));
+}
+
 static enum packet_kind read_ethertype(struct layers *layers, unsigned type)
 {
     struct dnp3_reader *in = &layers->in;
@@ -250,13 +366,12 @@ static enum packet_kind read_ethertype(struct layers *layers, unsigned type)
     }
     if (type > 0 && type <= ETHERTYPE_LENGTH_MAX)
         type = take_snap(in);
-    if (type == ETHERTYPE_PPPOE) {
-        dnp3_reader_take(in, 6);
-        unsigned protocol = take_u16(in);
-        type = protocol == 0x0021 ? ETHERTYPE_IPV4 : protocol == 0x0057 ? ETHERTYPE_IPV6 : 0;
-    }
     if (in->failed)
         return layers->missing ? cut(layers) : PACKET_OTHER;
+    if (type == ETHERTYPE_PPPOE)
+        return read_pppoe(layers);
+    if (type == ETHERTYPE_MPLS)
+        return read_mpls(layers);
     return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6 ? read_ip(layers) : PACKET_OTHER;
 }
 
@@ -266,12 +381,36 @@ static enum packet_kind read_after(struct layers *layers, size_t header)
     return layers->in.failed ? cut(layers) : read_ip(layers);
 }
 
-enum packet_kind packet_read(const struct capture_packet *captured, struct packet *packet)
+/* An SEL RTAC's record of a serial port: two times, an event, the control lines, a footer. */
+static enum packet_kind read_rtac(struct layers *layers)
+{
+    enum { TRANSMITTED = 1, RECEIVED = 2, TRANSMITTED_END = 3, RECEIVED_END = 4, LOST = 5 };
+    struct dnp3_reader *in = &layers->in;
+    dnp3_reader_take(in, 8);
+    unsigned event = dnp3_reader_u8(in);
+    dnp3_reader_take(in, 3);
+    if (in->failed)
+        return cut(layers);
+    if (event == LOST)
+        return problem(layers, "octets of the serial line are not in the capture");
+    if (event < TRANSMITTED || event > RECEIVED_END)
+        return PACKET_OTHER;
+    bool received = event == RECEIVED || event == RECEIVED_END;
+    layers->packet->source.port = received;
+    layers->packet->destination.port = !received;
+    keep_payload(layers);
+    return PACKET_SERIAL;
+}
+
+enum packet_kind packet_read(const struct capture_packet *captured, struct datagrams *datagrams,
+                             struct packet *packet)
 {
     memset(packet, 0, sizeof *packet);
     struct layers layers = {.in = dnp3_reader_of(captured->octets, captured->length),
                             .packet = packet,
-                            .missing = captured->missing};
+                            .missing = captured->missing,
+                            .datagrams = datagrams,
+                            .number = captured->number};
     struct dnp3_reader *in = &layers.in;
     switch (captured->link_type) {
     case LINK_ETHERNET:
@@ -285,6 +424,15 @@ enum packet_kind packet_read(const struct capture_packet *captured, struct packe
         dnp3_reader_take(in, 18);
         return read_ethertype(&layers, type);
     }
+    case LINK_PPP:
+    case LINK_PPP_HDLC:
+        return read_hdlc(&layers, false);
+    case LINK_CISCO_HDLC:
+        return read_hdlc(&layers, true);
+    case LINK_PPPOE:
+        return read_pppoe(&layers);
+    case LINK_RTAC_SERIAL:
+        return read_rtac(&layers);
     case LINK_NULL: /* an address family, whose number depends on the host: IP says it itself */
     case LINK_LOOP:
         return read_after(&layers, 4);

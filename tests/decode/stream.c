@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Segments wait, sorted, behind a gap. It is closed by what comes late, or given up: when the other
  * end has acknowledged it a while ago, when too much waits, or at the end. Where segments overlap
- * the octets that came first count. */
+ * the octets that came first count. Where the beginning was not captured the first segments wait
+ * too, until it is known which of them is the first. */
 #include "stream.h"
 
 #include <stdlib.h>
@@ -63,8 +64,16 @@ static void give_up_gap(struct stream *stream, const struct stream_sink *sink)
     advance(stream, sink);
 }
 
+/* What waits begins with the first segment. */
+static void settle(struct stream *stream, const struct stream_sink *sink)
+{
+    stream->settling = false;
+    advance(stream, sink);
+}
+
 void stream_flush(struct stream *stream, const struct stream_sink *sink)
 {
+    settle(stream, sink);
     while (stream->waiting_count > 0)
         give_up_gap(stream, sink);
 }
@@ -73,7 +82,7 @@ void stream_start(struct stream *stream, uint32_t sequence, const struct stream_
 {
     stream_flush(stream, sink);
     stream->started = true;
-    stream->guessed = false;
+    stream->guessed = stream->told = stream->settling = false;
     stream->first = stream->next = sequence;
 }
 
@@ -116,17 +125,32 @@ static void be_patient(struct stream *stream, const struct stream_sink *sink)
         give_up_gap(stream, sink);
 }
 
+static bool wait_for_first(struct stream *stream, const struct stream_segment *segment,
+                           const struct stream_sink *sink)
+{
+    if (!wait_for_gap(stream, segment))
+        return false;
+    stream->first = stream->next = stream->waiting[0].sequence;
+    if (stream->waiting_count == STREAM_SETTLING)
+        settle(stream, sink);
+    return true;
+}
+
 bool stream_segment(struct stream *stream, const struct stream_segment *segment,
                     const struct stream_sink *sink)
 {
-    if (!stream->started)
-        guess_start(stream, segment->sequence, sink);
     int64_t ahead = distance(segment->sequence, stream->next);
-    if (ahead > STREAM_JUMP || ahead < -STREAM_JUMP) {
+    bool jumps = stream->started && (ahead > STREAM_JUMP || ahead < -STREAM_JUMP);
+    if (!stream->started || jumps) {
         guess_start(stream, segment->sequence, sink);
-        sink->gap(sink->user, 0, segment->number);
-        ahead = 0;
+        stream->settling = true;
     }
+    stream->settling |= stream->told && ahead < 0;
+    stream->told = false;
+    if (jumps)
+        sink->gap(sink->user, 0, segment->number);
+    if (stream->settling)
+        return wait_for_first(stream, segment, sink);
     if (is_early(stream, segment)) {
         stream->first = segment->sequence;
         sink->early(sink->user, segment->octets, segment->length, segment->number);
@@ -147,6 +171,12 @@ void stream_acknowledged(struct stream *stream, uint32_t sequence, const struct 
 {
     if (!stream->started) {
         guess_start(stream, sequence, sink);
+        stream->told = true;
+        return;
+    }
+    if (stream->settling) {
+        if (distance(sequence, stream->first) > 0)
+            settle(stream, sink);
         return;
     }
     if (stream->waiting_count > 0 && !stream->waited_for &&

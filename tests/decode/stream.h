@@ -10,8 +10,10 @@
 
 enum {
     STREAM_WAITING_MAX = 256, /* segments kept behind a gap before it is given up */
-    STREAM_PATIENCE = 16,     /* segments of both directions after the other end has acknowledged
+    STREAM_PATIENCE = 32,     /* segments of both directions after the other end has acknowledged
                                  what is missing: then the capture lost it */
+    STREAM_SETTLING = 8,      /* segments kept where the beginning was not captured, until the
+                                 other end acknowledges the first: they may be out of order */
     STREAM_JUMP = 1 << 24     /* octets: a sequence so far off belongs to another connection */
 };
 
@@ -36,6 +38,8 @@ struct stream_segment {
 struct stream {
     bool started;
     bool guessed;    /* where it begins: not by its SYN */
+    bool told;       /* by an acknowledgement, and nothing has come since */
+    bool settling;   /* which of those that wait is the first is not known yet */
     bool waited_for; /* the other end has acknowledged octets that are missing here */
     unsigned patience;
     uint32_t first;                 /* sequence of the first octet seen */

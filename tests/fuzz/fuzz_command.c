@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any payload on a set topic, twice: at most one operate for both, one result each. The first octet
- * chooses the control and what surrounds the payload. */
-#include "gateway/log.h"
+/* Any payload on a set topic, twice: at most one operate for both, one result each; and on an arm
+ * topic, which operates nothing. The first octet chooses the control and what surrounds the
+ * payload. */
+#include "gateway/base/log.h"
 #include "tests/lib/control_bench.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,6 +30,29 @@ static void deliver(struct control_bench *bench, const struct gw_mqtt_message *m
     require(bench->payload[0] == '{' && bench->payload[strlen(bench->payload) - 1] == '}');
 }
 
+/* The payload arms nothing by accident, and commands what another message has armed only with that
+ * one's id. */
+static void deliver_armed(struct control_bench *bench, struct gw_mqtt_message message)
+{
+    struct gw_mqtt_message arming = {.topic = "dnp3/north/r17/arm/guarded",
+                                     .payload = "{\"id\":\"a\"}",
+                                     .payload_len = 10,
+                                     .expiry_s = UINT32_MAX};
+    unsigned operated = bench->operated;
+    message.topic = arming.topic;
+    bench->published = 0;
+    require(gw_controls_message(bench->controls, &message));
+    require(bench->published == 1 && bench->operated == operated);
+    require(gw_controls_message(bench->controls, &arming));
+    require(strstr(bench->payload, "\"outcome\":\"done\""));
+    message.topic = "dnp3/north/r17/set/guarded";
+    require(gw_controls_message(bench->controls, &message));
+    require(bench->published == (bench->operated > operated ? 2 : 3));
+    if (bench->request)
+        bench_finish(bench, DNP3_OUTCOME_DONE, DNP3_STAGE_OPERATE, DNP3_REASON_OK, 0);
+    require(bench->operated == operated || strstr(bench->payload, "{\"id\":\"a\","));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const topics[] = {"dnp3/north/r17/set/breaker", "dnp3/north/r17/set/strict",
@@ -53,5 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     deliver(&bench, &message);
     deliver(&bench, &message);
     require(bench.operated - before <= 1);
+    if (around & 64)
+        deliver_armed(&bench, message);
     return 0;
 }

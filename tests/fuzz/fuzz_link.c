@@ -23,6 +23,25 @@ static void feed(struct text *text, const uint8_t *octets, size_t size, size_t p
     dnp3_pool_free(describer.pool);
 }
 
+/* As datagrams: every part by itself, and nothing is held behind any. */
+static void feed_datagrams(const uint8_t *octets, size_t size, size_t part)
+{
+    struct dnp3_link_parser parser;
+    struct dnp3_link_frame frame;
+    uint8_t buffer[DNP3_LINK_DATA_MAX];
+    dnp3_link_parser_init(&parser);
+    for (size_t done = 0; done < size; done += part) {
+        struct dnp3_reader in =
+            dnp3_reader_of(octets + done, part < size - done ? part : size - done);
+        while (dnp3_link_parser_next(&parser, &in, buffer, &frame))
+            ;
+        while (dnp3_link_parser_end(&parser, buffer, &frame))
+            require(frame.length <= DNP3_LINK_DATA_MAX);
+        require(parser.held == 0);
+        require(dnp3_link_first(octets + done, size - done) <= size - done);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct text whole, cut;
@@ -30,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     feed(&whole, data + 1, size - 1, size);
     feed(&cut, data + 1, size - 1, 1U + data[0]);
+    feed_datagrams(data + 1, size - 1, 1U + data[0]);
     require(whole.length == cut.length);
     require(memcmp(whole.octets, cut.octets, whole.length) == 0);
     return 0;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A master with two associations against arbitrary outstations and hosts: the input is a script of
- * octets, answers, controls and time. Nothing unsafe is confirmed, no control leaves twice or
- * against its result, time goes on, and everything comes back. */
+ * octets, answers, controls, files and time. Nothing unsafe is confirmed, no control leaves twice
+ * or against its result, no block is written twice, time goes on, and everything comes back. */
 #include <string.h>
 
 #include "dnp3/broadcast.h"
+#include "dnp3/file_transfer.h"
 #include "dnp3/master.h"
 #include "dnp3/request.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { SIDES = 2, CONTROLS = 64, ASKS = 64, BUFFERS = 2, TAKES_MAX = 200 };
+enum { SIDES = 2, CONTROLS = 64, ASKS = 64, FILES = 32, BUFFERS = 2, TAKES_MAX = 200 };
 
 /* A fragment's confirm, by kind: the newest only. */
 struct promise {
@@ -31,6 +32,11 @@ struct side {
     size_t request_length;
     struct dnp3_transport up;
     struct dnp3_transport down;
+    /* The secondary station of one whose data is confirmed. */
+    bool linked;
+    bool fcb;
+    bool dumb; /* its answers get lost */
+    unsigned answers;
 };
 
 struct control {
@@ -49,6 +55,16 @@ struct ask {
     unsigned results;
 };
 
+/* A file transfer; what was told of it, and how often what changes a file has left. */
+struct file {
+    struct dnp3_file_transfer transfer;
+    uint64_t read;
+    uint64_t blocks; /* given to be written */
+    size_t left;     /* octets to write */
+    bool stops;      /* the host ends it at the first occasion */
+    unsigned results;
+};
+
 struct world {
     const uint8_t *at;
     const uint8_t *end;
@@ -62,6 +78,8 @@ struct world {
     size_t control_count;
     struct ask asks[ASKS];
     size_t ask_count;
+    struct file files[FILES];
+    size_t file_count;
     bool connected;
 };
 
@@ -104,6 +122,17 @@ static void on_points(void *user, const struct dnp3_object_header *header,
         else
             sum += points[i].number;
     require(sum == sum || sum != 0); /* NaN is a value too */
+}
+
+static void on_attribute(void *user, const struct dnp3_object_header *header,
+                         const struct dnp3_attribute *attribute)
+{
+    unsigned sum = 0;
+    require(((struct side *)user)->inside);
+    require(header->group == 0 && attribute->variation == header->variation);
+    for (size_t i = 0; i < attribute->length; i++)
+        sum += attribute->octets[i];
+    require(sum <= 255u * attribute->length);
 }
 
 static void on_problem(void *user, const struct dnp3_object_header *header, int error,
@@ -149,6 +178,7 @@ static bool on_line_clear(void *user)
 static const struct dnp3_association_callbacks callbacks = {.line_clear = on_line_clear,
                                                             .fragment = on_fragment,
                                                             .points = on_points,
+                                                            .attribute = on_attribute,
                                                             .problem = on_problem,
                                                             .fragment_end = on_fragment_end,
                                                             .voided = on_voided,
@@ -195,6 +225,42 @@ static void sent(struct world *world, struct side *side, struct dnp3_reader frag
         sent_control(world, octets, length);
 }
 
+/* Takes each frame once: whatever of a control is taken twice has left after a reset. */
+static void receive(struct world *world, const struct dnp3_link_frame *frame)
+{
+    struct side *side = &world->sides[frame->destination - 10];
+    bool fcb = frame->control & DNP3_LINK_FCB;
+    bool confirmed = (frame->control & ~DNP3_LINK_FCB) == 0xD3;
+    require(!frame->length || confirmed == side->config.link_confirm);
+    require(!confirmed || side->linked);
+    if (frame->control == 0xC0)
+        side->linked = side->fcb = true;
+    side->answers += confirmed || frame->control == 0xC0;
+    if (confirmed && fcb != side->fcb)
+        return;
+    if (confirmed)
+        side->fcb = !side->fcb;
+    struct dnp3_reader fragment;
+    if (!frame->length || !dnp3_transport_receive(&side->down, world->pool, frame->source,
+                                                  frame->data, frame->length, &fragment))
+        return;
+    sent(world, side, fragment);
+    dnp3_transport_release(&side->down, world->pool);
+}
+
+static void acknowledge(struct world *world, size_t which)
+{
+    uint8_t wire[DNP3_LINK_FRAME_MAX];
+    struct side *side = &world->sides[which];
+    for (; side->answers; side->answers--) {
+        struct dnp3_writer out = dnp3_writer_of(wire, sizeof wire);
+        dnp3_link_write(
+            &out, &(struct dnp3_link_frame){.destination = 1, .source = (uint16_t)(10 + which)});
+        if (!side->dumb)
+            dnp3_master_feed(world->master, wire, dnp3_writer_length(&out), world->now);
+    }
+}
+
 static void pump(struct world *world)
 {
     uint8_t copy[DNP3_WIRE_MAX];
@@ -207,17 +273,11 @@ static void pump(struct world *world)
         memcpy(copy, octets, length);
         struct dnp3_reader in = dnp3_reader_of(copy, length);
         struct dnp3_link_frame frame;
-        while (dnp3_link_parser_next(&world->parser, &in, data, &frame)) {
-            if (frame.destination >= DNP3_LINK_BROADCAST_FIRST)
-                continue;
-            struct side *side = &world->sides[frame.destination - 10];
-            struct dnp3_reader fragment;
-            if (frame.length && dnp3_transport_receive(&side->down, world->pool, frame.source,
-                                                       frame.data, frame.length, &fragment)) {
-                sent(world, side, fragment);
-                dnp3_transport_release(&side->down, world->pool);
-            }
-        }
+        while (dnp3_link_parser_next(&world->parser, &in, data, &frame))
+            if (frame.destination < DNP3_LINK_BROADCAST_FIRST)
+                receive(world, &frame);
+        for (size_t i = 0; i < SIDES; i++)
+            acknowledge(world, i);
     }
     require(world->parser.counters.crc_errors == 0 && world->parser.counters.resyncs == 0);
 }
@@ -338,6 +398,140 @@ static void send_request(struct world *world, size_t which)
         world->ask_count++;
 }
 
+static bool on_data(struct dnp3_file_transfer *transfer, const uint8_t *octets, size_t length)
+{
+    struct file *file = transfer->context;
+    unsigned sum = 0;
+    require(length && !file->results && transfer->operation == DNP3_FILE_OPERATION_READ);
+    for (size_t i = 0; i < length; i++)
+        sum += octets[i];
+    require(sum <= 255 * length);
+    file->read += length;
+    require(transfer->transferred == file->read);
+    return !file->stops;
+}
+
+static bool on_entry(struct dnp3_file_transfer *transfer, const struct dnp3_file_descriptor *entry)
+{
+    const struct file *file = transfer->context;
+    unsigned sum = 0;
+    require(!file->results && (transfer->operation == DNP3_FILE_OPERATION_INFO ||
+                               transfer->operation == DNP3_FILE_OPERATION_DIRECTORY));
+    for (size_t i = 0; i < entry->name.length; i++)
+        sum += entry->name.octets[i];
+    require(sum <= 255u * entry->name.length);
+    return !file->stops;
+}
+
+static const uint8_t *on_more(struct dnp3_file_transfer *transfer, size_t room, size_t *length,
+                              bool *last)
+{
+    static const uint8_t octets[DNP3_FRAGMENT_MAX];
+    struct file *file = transfer->context;
+    require(!file->results && room && room <= sizeof octets);
+    if (file->stops)
+        return NULL;
+    *length = file->left < room ? file->left : room;
+    *last = *length == file->left;
+    file->left -= *length;
+    file->blocks++;
+    return octets;
+}
+
+static void on_file(struct dnp3_file_transfer *transfer)
+{
+    struct file *file = transfer->context;
+    bool changes = transfer->operation == DNP3_FILE_OPERATION_WRITE ||
+                   transfer->operation == DNP3_FILE_OPERATION_DELETE;
+    require(++file->results == 1);
+    if (transfer->outcome == DNP3_OUTCOME_DONE)
+        require(transfer->reason == DNP3_REASON_OK && file->left == 0);
+    if (transfer->outcome == DNP3_OUTCOME_UNKNOWN)
+        require(changes);
+    if (transfer->outcome == DNP3_OUTCOME_REFUSED)
+        require(!file->blocks && !file->read && !transfer->function);
+}
+
+static void send_file(struct world *world, size_t which)
+{
+    static const char *const names[] = {"a", "directory/file", "."};
+    if (world->file_count == FILES)
+        return;
+    struct file *file = &world->files[world->file_count];
+    uint8_t how = next(world);
+    uint8_t more = next(world);
+    *file = (struct file){.left = 0, .stops = more & 0x80};
+    file->transfer = (struct dnp3_file_transfer){.operation = (enum dnp3_file_operation)(how % 5),
+                                                 .name = names[how % 3],
+                                                 .user = how & 0x40 ? "user" : NULL,
+                                                 .append = how & 0x20,
+                                                 .block_size = more & 0x0F,
+                                                 .attempts = more >> 4 & 3,
+                                                 .wait_ms = more & 0x40 ? 1500 : 0,
+                                                 .expires_ms = how & 0x80 ? world->now + 2000 : 0,
+                                                 .data = on_data,
+                                                 .entry = on_entry,
+                                                 .more = on_more,
+                                                 .done = on_file,
+                                                 .context = file};
+    if (file->transfer.operation == DNP3_FILE_OPERATION_WRITE)
+        file->left = next(world);
+    if (dnp3_association_file(world->sides[which].association, &file->transfer) == 0)
+        world->file_count++;
+}
+
+static void cancel_file(struct world *world, size_t which)
+{
+    for (size_t i = 0; i < world->file_count; i++)
+        if (!world->files[i].results)
+            dnp3_association_file_cancel(world->sides[which].association,
+                                         &world->files[i].transfer);
+}
+
+/* An answer to the last request about a file, good or a little wrong: solicited or by event. */
+static void say_file(struct world *world, size_t which)
+{
+    uint8_t fragment[256];
+    struct side *side = &world->sides[which];
+    struct dnp3_writer out = dnp3_writer_of(fragment, sizeof fragment);
+    uint8_t how = next(world);
+    uint8_t wrong = next(world);
+    if (side->request_length < 2)
+        return;
+    bool written = side->request[1] == DNP3_FUNCTION_WRITE;
+    bool block = written || side->request[1] == DNP3_FUNCTION_READ;
+    struct dnp3_file_command_status status = {.handle = 1, .block_size = how & 7};
+    struct dnp3_file_transport transport = {.handle = 1};
+    if (block && side->request_length >= 16) { /* behind two headers and the size */
+        struct dnp3_reader asked = dnp3_reader_of(side->request + 8, side->request_length - 8);
+        dnp3_file_transport_read(asked, &transport);
+    }
+    transport.last = how & 0x80;
+    transport.data = (struct dnp3_file_string){side->request, how & 0x3F};
+    struct dnp3_file_transport_status taken = {
+        .handle = transport.handle, .block = transport.block, .last = transport.last};
+    if (side->request[1] == DNP3_FUNCTION_OPEN_FILE && side->request_length >= 34)
+        status.request = dnp3_load_u16(side->request + 32);
+    bool event = wrong & 0x20;
+    dnp3_writer_u8(&out, event ? 0xF0 | (how & 0x0F) : side->request[0]);
+    dnp3_writer_u8(&out, event ? DNP3_FUNCTION_UNSOLICITED_RESPONSE : DNP3_FUNCTION_RESPONSE);
+    dnp3_writer_u16(&out, 0);
+    if (!(wrong & 0x10)) {
+        size_t begun = dnp3_sized_begin(&out, 70, written ? 6 : block ? 5 : 4);
+        if (written)
+            dnp3_file_transport_status_write(&out, &taken);
+        else if (block)
+            dnp3_file_transport_write(&out, &transport);
+        else
+            dnp3_file_command_status_write(&out, &status);
+        dnp3_sized_end(&out, begun);
+    }
+    size_t length = dnp3_writer_length(&out);
+    if (wrong & 0x80)
+        fragment[wrong % length] ^= (uint8_t)(1u << (wrong & 7));
+    say(world, which, fragment, length);
+}
+
 static void send_broadcast(struct world *world)
 {
     struct ask *ask = new_ask(world);
@@ -393,6 +587,7 @@ static void connection(struct world *world)
     dnp3_master_disconnected(world->master, world->now);
     for (size_t i = 0; i < SIDES; i++) {
         memset(world->sides[i].promises, 0, sizeof world->sides[i].promises);
+        world->sides[i].linked = false;
         dnp3_transport_reset(&world->sides[i].down, world->pool);
     }
     require(dnp3_pool_available(world->pool) == BUFFERS);
@@ -425,6 +620,7 @@ static void set_host(struct world *world, struct side *side)
     uint8_t how = next(world);
     side->verdict = (enum dnp3_verdict)(how % 3);
     side->line_busy = how & 0x80;
+    side->dumb = how & 0x40;
 }
 
 static void step(struct world *world)
@@ -439,8 +635,13 @@ static void step(struct world *world)
         say_fragment(world, which);
         break;
     case 3:
-    case 4:
         say_echo(world, which);
+        break;
+    case 4:
+        if (word & 0x10)
+            say_file(world, which);
+        else
+            say_echo(world, which);
         break;
     case 5:
     case 6:
@@ -451,7 +652,9 @@ static void step(struct world *world)
         answer(world, side, word % 16 == 7);
         break;
     case 9:
-        if (word & 0x10)
+        if ((word & 0x30) == 0x30)
+            send_file(world, which);
+        else if (word & 0x10)
             send_request(world, which);
         else if (word & 0x20)
             send_broadcast(world);
@@ -462,7 +665,11 @@ static void step(struct world *world)
         set_host(world, side);
         break;
     case 11:
+        if (word & 0x10)
+            cancel_file(world, which);
         dnp3_association_demand(side->association, (enum dnp3_demand)(next(world) % 3));
+        if (word & 0x20)
+            dnp3_association_probe(side->association, 1000 + next(world) * 10u, world->now);
         break;
     case 12:
         side->withholding = !side->withholding;
@@ -500,6 +707,9 @@ static void create(struct world *world, const struct dnp3_allocator *allocator)
         side->config.integrity = how & 4 ? DNP3_CLASS_EVENTS : DNP3_CLASS_0 | DNP3_CLASS_EVENTS;
         side->config.time_sync = how & 8 ? DNP3_TIME_SYNC_NON_LAN : DNP3_TIME_SYNC_LAN;
         side->config.keep_alive_ms = how & 16 ? 4000 : 0;
+        side->config.max_request = how & 32 ? DNP3_REQUEST_MIN : DNP3_FRAGMENT_MAX;
+        side->config.max_request_told = how & 64 ? 1000 : 0;
+        side->config.link_confirm = how & (i ? 32 : 64);
         dnp3_transport_init(&side->up, DNP3_FRAGMENT_MAX);
         dnp3_transport_init(&side->down, DNP3_FRAGMENT_MAX);
         require(dnp3_association_create(world->master, (uint16_t)(10 + i), &side->config,
@@ -529,5 +739,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(world.controls[i].results == 1);
     for (size_t i = 0; i < world.ask_count; i++)
         require(world.asks[i].results == 1);
+    for (size_t i = 0; i < world.file_count; i++)
+        require(world.files[i].results == 1);
     return 0;
 }

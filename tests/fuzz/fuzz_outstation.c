@@ -8,6 +8,13 @@
 
 enum { MASTER = 1, OUTSTATION = 10, FROM_MASTER = 0xC4, TICKS_MAX = 64, TAKES_MAX = 64 };
 
+static const uint8_t site[] = "pumping station";
+static const struct dnp3_outstation_attribute attributes[] = {
+    {{.variation = DNP3_ATTRIBUTE_LOCATION, .type = 1, .length = 15, .octets = site}, true},
+    {{.variation = DNP3_ATTRIBUTE_MANUFACTURER, .type = 1, .length = 15, .octets = site}, false},
+    {{.set = 3, .variation = 1, .type = DNP3_ATTRIBUTE_TYPE_UNSIGNED, .natural = 70000}, false},
+};
+
 static enum dnp3_status select_any(void *user, const struct dnp3_command *command)
 {
     (void)user;
@@ -42,8 +49,96 @@ static int64_t restart(void *user, bool cold)
     return cold ? 100000 : 10;
 }
 
-static const struct dnp3_outstation_callbacks callbacks = {select_any, operate_any, write_time,
-                                                           clock_of, restart};
+static bool write_attribute(void *user, const struct dnp3_attribute *attribute)
+{
+    (void)user;
+    require(attribute->variation == attributes[0].value.variation && attribute->length <= 255);
+    return attribute->length > 0;
+}
+
+/* One file of 100 octets, and what was written at which place last. */
+static unsigned open_files;
+
+static uint32_t authenticate(void *user, struct dnp3_file_string name,
+                             struct dnp3_file_string password)
+{
+    (void)user;
+    return (uint32_t)name.length + password.length;
+}
+
+static enum dnp3_file_status open_any(void *user, const struct dnp3_file_command *command,
+                                      void **file, uint32_t *size)
+{
+    (void)user;
+    require(command->mode >= DNP3_FILE_MODE_READ && command->mode <= DNP3_FILE_MODE_APPEND);
+    if (command->name.length == 0)
+        return DNP3_FILE_STATUS_NOT_FOUND;
+    *file = &open_files;
+    *size = 100;
+    open_files++;
+    return DNP3_FILE_STATUS_SUCCESS;
+}
+
+static enum dnp3_file_status read_any(void *user, void *file, uint64_t position,
+                                      struct dnp3_writer *block, bool *last)
+{
+    (void)user;
+    require(file == &open_files && open_files > 0 && dnp3_writer_left(block) > 0);
+    for (uint64_t at = position; at < 100 && dnp3_writer_left(block); at++)
+        dnp3_writer_u8(block, (uint8_t)at);
+    *last = position + dnp3_writer_length(block) >= 100;
+    return DNP3_FILE_STATUS_SUCCESS;
+}
+
+static enum dnp3_file_status write_any(void *user, void *file, uint64_t position,
+                                       const uint8_t *octets, size_t length, bool last)
+{
+    (void)user;
+    (void)position;
+    require(file == &open_files && open_files > 0 && length <= DNP3_FRAGMENT_MAX);
+    return last && length && octets[0] ? DNP3_FILE_STATUS_FATAL : DNP3_FILE_STATUS_SUCCESS;
+}
+
+static enum dnp3_file_status close_any(void *user, void *file, bool keep)
+{
+    (void)user;
+    require(file == &open_files && open_files > 0);
+    open_files--;
+    return keep ? DNP3_FILE_STATUS_SUCCESS : DNP3_FILE_STATUS_CANNOT_ABORT;
+}
+
+static enum dnp3_file_status remove_any(void *user, const struct dnp3_file_command *command)
+{
+    (void)user;
+    return command->name.length ? DNP3_FILE_STATUS_SUCCESS : DNP3_FILE_STATUS_NOT_FOUND;
+}
+
+static enum dnp3_file_status tell_any(void *user, struct dnp3_file_string name,
+                                      struct dnp3_file_descriptor *descriptor)
+{
+    (void)user;
+    descriptor->size = name.length;
+    return name.length > 1 ? DNP3_FILE_STATUS_SUCCESS : DNP3_FILE_STATUS_NOT_FOUND;
+}
+
+static const struct dnp3_outstation_files files = {authenticate, open_any,   read_any, write_any,
+                                                   close_any,    remove_any, tell_any};
+
+static bool write_string(void *user, const struct dnp3_point *string)
+{
+    (void)user;
+    require(string->index < 4 && string->length > 0 && string->length <= 32);
+    return string->octets[0] != 0;
+}
+
+static const struct dnp3_outstation_callbacks callbacks = {.files = &files,
+                                                           .write_string = write_string,
+                                                           .select = select_any,
+                                                           .operate = operate_any,
+                                                           .write_time = write_time,
+                                                           .time = clock_of,
+                                                           .restart = restart,
+                                                           .write_attribute = write_attribute};
 
 static void drain(struct dnp3_outstation *outstation, uint64_t now)
 {
@@ -153,8 +248,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config.unsolicited = true;
     config.need_time = true;
     config.need_time_every_ms = 3000;
+    config.attributes = attributes;
+    config.attribute_count = sizeof(attributes) / sizeof(attributes[0]);
     config.regenerate = size > 0 && data[0] & 1;
     config.lenient = size > 0 && data[0] & 2;
+    config.link_confirm = size > 0 && data[0] & 4;
     for (unsigned type = 0; type < DNP3_DATABASE_TYPES; type++) {
         config.database.count[type] = 4;
         if (type != DNP3_POINT_TIME)
@@ -170,6 +268,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(outstation != NULL);
     run(outstation, data, size);
     dnp3_outstation_free(outstation);
+    require(open_files == 0);
     require(dnp3_pool_available(pool) == 2);
     dnp3_pool_free(pool);
     return 0;

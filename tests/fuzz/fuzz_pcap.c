@@ -14,13 +14,16 @@ static void check(const struct capture_packet *captured, const uint8_t *data, si
     struct packet packet;
     require(captured->octets >= data && captured->length <= size);
     require(captured->octets + captured->length <= data + size);
-    enum packet_kind kind = packet_read(captured, &packet);
+    enum packet_kind kind = packet_read(captured, NULL, &packet);
     require((kind == PACKET_PROBLEM) == (packet.problem != NULL));
-    if (kind != PACKET_TCP && kind != PACKET_UDP)
+    if (kind == PACKET_OTHER || kind == PACKET_PROBLEM)
         return;
     require(packet.payload >= captured->octets);
     require(packet.payload + packet.length <= captured->octets + captured->length);
-    require(packet.source.version == 4 || packet.source.version == 6);
+    if (kind == PACKET_SERIAL)
+        require(packet.source.version == 0 && packet.source.port != packet.destination.port);
+    else
+        require(packet.source.version == 4 || packet.source.version == 6);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

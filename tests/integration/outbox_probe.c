@@ -8,8 +8,8 @@
 #include <string.h>
 #include <uv.h>
 
-#include "gateway/mqtt.h"
-#include "gateway/outbox.h"
+#include "gateway/delivery/outbox.h"
+#include "gateway/mqtt/mqtt.h"
 
 enum { FRAGMENT = 7, POINTS = 3, TICK_MS = 2, FRAGMENTS_A_TICK = 3 };
 

@@ -7,6 +7,7 @@ import time
 import unittest
 
 from field_site import Site
+from processes import free_port
 
 MAPPING = {
     "device": "switch",
@@ -23,6 +24,8 @@ MAPPING = {
         {"name": "setpoint", "type": "analog_output", "index": 0, "encoding": "float32",
          "min": -10, "max": 10, "max_per_minute": 100},
         {"name": "strict", "type": "binary_output", "index": 1, "require": ["id", "expires"],
+         "states": {"on": {"operation": "latch_on"}}},
+        {"name": "guarded", "type": "binary_output", "index": 3, "arm_s": 5,
          "states": {"on": {"operation": "latch_on"}}},
         {"name": "rare", "type": "binary_output", "index": 2, "max_per_minute": 2,
          "states": {"on": {"operation": "latch_on"}, "off": {"operation": "latch_off"}}}]}
@@ -96,6 +99,19 @@ class Control(unittest.TestCase):
         result = self.send("strict", {"value": "on", "id": "s1", "expires": now_ms() + 5000})
         self.assertEqual((result["id"], result["outcome"]), ("s1", "done"), result)
 
+    def test_armed_first(self):
+        self.refused("not_armed", "guarded", {"value": "on", "id": "g1"})
+        self.client.publish("dnp3/test/device-0/arm/guarded", json.dumps({"id": "g1"}))
+        armed = json.loads(self.client.wait(
+            lambda messages: [m for m in messages
+                              if m.topic == "dnp3/test/device-0/result/arm/guarded"], 10,
+            "the result of arming")[0].payload)
+        self.assertEqual((armed["id"], armed["outcome"], armed["may_have_operated"]),
+                         ("g1", "done", False), armed)
+        self.refused("not_armed", "guarded", {"value": "on", "id": "g2"})
+        result = self.send("guarded", {"value": "on", "id": "g1"})
+        self.assertEqual((result["id"], result["outcome"]), ("g1", "done"), result)
+
     def test_retained_is_refused(self):
         """A retained command reaches the gateway when it subscribes: it must not operate then."""
         topic = "dnp3/test/device-0/set/breaker"
@@ -149,6 +165,28 @@ class Control(unittest.TestCase):
         self.assertEqual(len(line), 1, line)
         self.assertIn("dispatcher-2", line[0])
         self.assertIn("done", line[0])
+
+
+class OlderBroker(unittest.TestCase):
+    """MQTT 3.1.1, and a broker that is not the first of the list."""
+
+    def test_control_and_points(self):
+        site = Site(self, outstations=1, mapping=MAPPING, mqtt={"version": "3.1.1"})
+        nobody = f"mqtt://127.0.0.1:{free_port()}"
+        site.config["mqtt"]["url"] = [nobody, site.config["mqtt"]["url"]]
+        site.write_config()
+        site.start_broker()
+        client = site.client()
+        site.start_sim("--events-per-second", "5")
+        site.start_gateway()
+        site.wait_state(client, "device-0", "online", "ok")
+        client.publish("dnp3/test/device-0/set/breaker", json.dumps({"value": "open", "id": "1"}))
+        found = client.wait(lambda messages: [
+            m for m in messages if m.topic == "dnp3/test/device-0/result/breaker"], 15, "a result")
+        result = json.loads(found[0].payload)
+        self.assertEqual((result["outcome"], result["feedback"]), ("done", "reached"), result)
+        client.wait(lambda messages: [m for m in messages if m.topic.endswith("/point/breaker") and
+                                      json.loads(m.payload)["source"] == "event"], 15, "an event")
 
 
 if __name__ == "__main__":

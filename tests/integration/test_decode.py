@@ -6,8 +6,10 @@ difference needs any more fails too."""
 import collections
 import concurrent.futures
 import glob
+import gzip
 import json
 import os
+import random
 import re
 import shutil
 import struct
@@ -49,6 +51,16 @@ KINDS = {1: "binary", 2: "binary", 3: "double", 4: "double", 10: "output", 11: "
 SINGLE = {(30, 5), (31, 7), (32, 5), (32, 7), (33, 5), (33, 7), (40, 3), (41, 3), (42, 5), (42, 7),
           (43, 5), (43, 7)}
 
+# What Wireshark shows of a file object (permissions not: it takes them from the size's octets).
+FILE_FIELDS = {"name": "file_name", "mode": "file.mode", "key": "file.auth",
+               "block_size": "file.maxblock", "request": "file.reqID", "created": "timestamp",
+               "handle": "file.handle", "block": "file.blocknum", "last": "file.lastblock",
+               "data": "file.data", "status": "file.status", "size": "file.size"}
+FILE_STATUSES = {0: "SUCCESS", 1: "PERMISSION_DENIED", 2: "INVALID_MODE", 3: "NOT_FOUND",
+                 4: "LOCKED", 5: "TOO_MANY_OPEN", 6: "INVALID_HANDLE", 7: "BLOCK_SIZE",
+                 8: "COMM_LOST", 9: "CANNOT_ABORT", 16: "NOT_OPENED", 17: "HANDLE_EXPIRED",
+                 18: "BUFFER_OVERRUN", 19: "FATAL", 20: "BLOCK_SEQUENCE", 255: "UNDEFINED"}
+
 Item = collections.namedtuple("Item", "frame src dst function group variation index value flags "
                                       "time")
 
@@ -59,7 +71,6 @@ BY_NAME = "recognised by name only, and passed over"
 STOPS = "after 51v2, where Wireshark reads no further"
 NOT_DISSECTED = "Wireshark dissects no objects of this function"
 ACCEPTED = [
-    Difference(None, "tshark", None, 70, None, True, BY_NAME),
     Difference(None, "tshark", None, 85, 1, True, BY_NAME),
     Difference(None, "tshark", None, 86, 1, True, BY_NAME),
     Difference(None, "tshark", None, 112, 0, True, BY_NAME),
@@ -81,7 +92,8 @@ ACCEPTED = [
 
 # Vectors of objects that dnp3-decode shows; not those that are malformed on purpose, nor those of
 # what it recognises by name only.
-VECTORS = ("analogs", "binary", "commands", "counters", "qualifiers", "requests", "strings", "time")
+VECTORS = ("analogs", "binary", "commands", "counters", "files", "qualifiers", "requests",
+           "strings", "time")
 # Vectors (by "file: name") of which Wireshark makes something else, and why.
 VECTORS_DIFFER = [
     (r"g31v[1-6] |g33v[1-4] ", "Wireshark does not know these variations"),
@@ -101,6 +113,11 @@ VECTORS_DIFFER = [
     (r"assign class|freeze at a time", NOT_DISSECTED),
     (r"strings.txt: g11[01]v", "Wireshark calls every length variation 0 and shows no value"),
     (r"g50v[24] time|g50v4|g52v1 ", "Wireshark does not know these variations"),
+    (r"g70v[278] |g70 two objects|a name that lies elsewhere", "Wireshark shows no content of "
+                                                               "70v2, 70v7, 70v8"),
+    (r"g70v4 abort a transfer", NOT_DISSECTED),
+    (r"names beyond the object|objects shorter than|a file object longer|g70 without a size",
+     "Wireshark reads what is not there, and stops"),
     (r"g4v3 relative to an unsynch|a later common time", "Wireshark does not know 51v2"),
 ]
 
@@ -122,6 +139,42 @@ def status_name(field):
     number = int(field.get("show"), 0)
     names = {**dict(enumerate(STATUSES)), 126: "NON_PARTICIPATING", 127: "UNDEFINED"}
     return names.get(number, number)
+
+
+def file_shown(fields):
+    """What Wireshark shows of a file object, by our names."""
+    shown = {}
+    for key, name in FILE_FIELDS.items():
+        field = fields.get("dnp3.al." + name)
+        if field is None:
+            continue
+        if key == "name":
+            shown[key] = field.get("show")
+        elif key == "data":
+            shown[key] = field.get("value")
+        elif key in ("block", "last"):  # bits of one number
+            shown[key] = int(field.get("show"), 0)
+        else:
+            shown[key] = little(field)
+    if "status" in shown:
+        shown["status"] = FILE_STATUSES.get(shown["status"], shown["status"])
+    return tuple(sorted(shown.items()))
+
+
+def file_told(line):
+    """The same of a line of dnp3-decode."""
+    value = dict(line["value"])
+    if line["variation"] == 3 and value["mode"] != 2:  # Wireshark shows it of WRITE only
+        del value["created"]
+    if line["variation"] == 3 and value["mode"] not in (2, 3):  # and this of APPEND
+        del value["size"]
+    octets = value.get("data") or value.get("text")
+    if octets:
+        value["data"] = octets if value.get("encoding") == "hex" else octets.encode().hex()
+    if "status" in line:
+        value["status"] = line["status"]
+    return tuple(sorted((key, int(known) if isinstance(known, bool) else known)
+                        for key, known in value.items() if key in FILE_FIELDS and known != ""))
 
 
 def flag_names(group, octet):
@@ -183,6 +236,9 @@ class Dissection:
                 self.common_time = little(sibling)
             self.add(index, little(sibling), None, None)
             return
+        if self.number[0] == 70:
+            self.add(None, file_shown(fields), None, None)
+            return
         quality = next((little(field) for field in point
                         if (field.get("show") or "").startswith("Quality")), None)
         flags = None if quality is None else flag_names(self.number[0], quality)
@@ -216,7 +272,9 @@ def ours_of(line):
     value, status = line["value"], line.get("status")
     if (line["group"], line["variation"]) in SINGLE and value is not None:
         value = struct.unpack("<f", struct.pack("<f", float(value)))[0]
-    if isinstance(value, dict):
+    if line["group"] == 70:
+        value = file_told(line)
+    elif isinstance(value, dict):
         value = (value["code"], value["count"], value["on_ms"], value["off_ms"], status)
     elif status is not None:
         value = (value, status)
@@ -380,12 +438,46 @@ class Forms(unittest.TestCase):
                 ("sll", 113, [pcap.sll(p) for p in packets]),
                 ("sll2", 276, [pcap.sll2(p) for p in packets]),
                 ("raw", 101, packets), ("raw of a BSD", 12, packets), ("ipv4", 228, packets),
+                ("ppp", 9, [b"\0\x21" + p for p in packets]),
+                ("ppp with its protocol in one octet", 9, [b"\x21" + p for p in packets]),
+                ("ppp in hdlc", 50, [b"\xff\3\0\x21" + p for p in packets]),
+                ("mpls in ppp", 9, [b"\2\x81\0\0\x10\0\0\0\x11\xff" + p for p in packets]),
+                ("cisco's hdlc", 104, [b"\x0f\0\x08\0" + p for p in packets]),
+                ("pppoe", 51, [b"\x11\0\0\1\0\0\0\x21" + p for p in packets]),
+                ("pppoe in ethernet", 1, [pcap.MAC + b"\x88\x64\x11\0\0\1\0\0\0\x21" + p
+                                          for p in packets]),
+                ("mpls", 1, [pcap.MAC + b"\x88\x47\0\0\x11\xff" + p for p in packets]),
+                ("gre", 101, [pcap.gre(p) for p in packets]),
+                ("ethernet in gre", 101, [pcap.gre(p, True) for p in packets]),
                 ("null", 0, [b"\2\0\0\0" + p for p in packets]),
                 ("null, big-endian", 0, [b"\0\0\0\2" + p for p in packets]),
                 ("loop", 108, [b"\0\0\0\2" + p for p in packets])):
             with self.subTest(name):
                 self.same(pcap.pcap(wrapped, link_type))
                 self.same(pcap.pcapng(wrapped, link_type))
+
+    def test_several_interfaces(self):
+        packets = [pcap.ipv4(segment) for segment in self.segments]
+        forms = (lambda p: p, pcap.sll, pcap.ethernet)
+        self.same(pcap.pcapng_of((101, 113, 1), [
+            (at % 3, forms[at % 3](packet)) for at, packet in enumerate(packets)]))
+
+    def test_a_serial_port(self):
+        """A stream each way, in records that know nothing of frames."""
+        ways = {True: [], False: []}
+        for segment in self.segments:
+            ways[segment.ports[0] == 20000] += segment.payload
+        records = [pcap.rtac(bytes(octets[at:at + 100]), 2 + 2 * (at % 200 == 0) if outstation
+                             else 1 + 2 * (at % 200 == 0))
+                   for outstation, octets in ways.items() for at in range(0, len(octets), 100)]
+        records.insert(3, pcap.rtac(b"", 0))
+        lines = self.decode(pcap.pcap(records, 250))
+        self.assertEqual(self.objects(lines), self.objects(self.expected))
+        self.assertEqual(self.errors(lines), self.errors(self.expected))
+        lines = self.decode(pcap.pcap(records + [pcap.rtac(b"", 5), pcap.rtac(b"", 1)[:11]], 250))
+        self.assertEqual(self.errors(lines)[-2:], [
+            "octets of the serial line are not in the capture",
+            "the packet ends within its headers"])
 
     def test_internet_headers(self):
         hops = bytes([6, 0, 1, 4, 0, 0, 0, 0])
@@ -426,6 +518,71 @@ class Forms(unittest.TestCase):
         self.assertEqual(self.objects(lines), self.objects(self.expected))
         self.assertEqual(self.errors(lines), self.errors(self.expected))
 
+    def cut(self, random_, segments):
+        """Each segment in pieces of 1 to 60 octets."""
+        for segment in segments:
+            at = 0
+            while at < max(1, len(segment.payload)):
+                size = random_.randint(1, 60)
+                yield segment.with_(sequence=(segment.sequence + at) % 2**32,
+                                    payload=segment.payload[at:at + size])
+                at += size
+
+    @staticmethod
+    def repeat(random_, segments):
+        """Some of a direction's octets once more, between other bounds than they had."""
+        done = []
+        for segment in segments:
+            done.append(segment)
+            before = [other for other in done[-6:] if other.ports == segment.ports]
+            octets = b"".join(other.payload for other in before)
+            if random_.random() < 0.3 and len(octets) > 2:
+                first = random_.randrange(len(octets) - 1)
+                last = random_.randrange(first + 1, len(octets))
+                yield segment.with_(sequence=(before[0].sequence + first) % 2**32,
+                                    payload=octets[first:last])
+            yield segment
+
+    def test_accidents_of_connections(self):
+        """Three connections at once whose sequences wrap; each cut anew, out of order by a few,
+        repeated in part, kept alive by an old octet."""
+        for seed in range(5):
+            with self.subTest(seed=seed):
+                random_, several = random.Random(seed), []
+                for number in range(3):
+                    shift = {at: 2**32 - random_.randint(1, 3000) for at in (0, 1)}
+                    first = {}
+                    for segment in self.segments:
+                        first.setdefault(segment.ports[0] == 20000, segment.sequence)
+                    moved = [segment.with_(
+                        ports=tuple(port if port == 20000 else 40000 + number
+                                    for port in segment.ports),
+                        sequence=(segment.sequence - first[segment.ports[0] == 20000]
+                                  + shift[segment.ports[0] == 20000]) % 2**32,
+                        acknowledged=(segment.acknowledged - first[segment.ports[0] != 20000]
+                                      + shift[segment.ports[0] != 20000]) % 2**32)
+                        for segment in self.segments]
+                    pieces = list(self.repeat(random_, list(self.cut(random_, moved))))
+                    places = {id(piece): at + random_.random() * random_.choice((2, 4, 6))
+                              for at, piece in enumerate(pieces)}
+                    begin = [next(piece for piece in moved if (piece.ports[0] == 20000) == way)
+                             for way in (False, True)]
+                    several.append([piece.with_(sequence=(piece.sequence - 1) % 2**32, payload=b"",
+                                                flags=pcap.SYN) for piece in begin]
+                                   + sorted(pieces, key=lambda piece: places[id(piece)]))
+                packets = []
+                while any(several):
+                    segment = random_.choice([one for one in several if one]).pop(0)
+                    packets.append(segment)
+                    if segment.payload:
+                        end = segment.sequence + len(segment.payload)
+                        packets.append(segment.with_(sequence=(end - 1) % 2**32, payload=b"\0"))
+                lines = self.decode(pcap.pcap(self.plain(packets)))
+                expected = collections.Counter(
+                    {line: 3 * count for line, count in self.objects(self.expected).items()})
+                self.assertEqual(self.objects(lines), expected)
+                self.assertEqual(self.errors(lines), [])
+
     def test_small_segments(self):
         segments = []
         for segment in self.segments:
@@ -457,10 +614,43 @@ class Forms(unittest.TestCase):
         self.assertIn("truncated link frame", self.errors(lines))
         self.assertTrue(any("are not in the capture" in error for error in self.errors(lines)))
 
-    def test_fragments_are_told(self):
-        packets = [pcap.ethernet(pcap.ipv4(s, fragment=0x2000)) for s in self.segments[-4:]]
-        self.assertEqual(self.errors(self.decode(pcap.pcap(packets))),
-                         ["IP fragment: fragments are not put together"] * 4)
+    def in_fragments(self, order, size=24):
+        return pcap.pcap([pcap.ethernet(piece) for number, segment in enumerate(self.segments)
+                          for piece in order(list(pcap.fragments(pcap.ipv4(segment), size,
+                                                                 number)))])
+
+    def test_ip_fragments(self):
+        for name, order in (("in order", lambda pieces: pieces),
+                            ("the last first", lambda pieces: pieces[::-1]),
+                            ("twice", lambda pieces: [p for p in pieces for _ in range(2)]),
+                            ("and once more", lambda pieces: pieces * 2)):
+            with self.subTest(name):
+                lines = self.decode(self.in_fragments(order))
+                self.assertEqual(self.objects(lines), self.objects(self.expected))
+                self.assertEqual(self.errors(lines), [])
+
+    def test_ipv6_fragments(self):
+        packets = []
+        for number, segment in enumerate(self.segments):
+            body = segment.transport()
+            for at in range(0, len(body), 32):
+                header = struct.pack(">BBHI", 6, 0, at | (at + 32 < len(body)), number)
+                packet = pcap.ipv6(segment, header, 44)[:48] + body[at:at + 32]
+                packets.append(pcap.ethernet(packet[:4] + struct.pack(">H", len(packet) - 40)
+                                             + packet[6:]))
+        lines = self.decode(pcap.pcap(packets))
+        self.assertEqual(self.objects(lines), self.objects(self.expected))
+        self.assertEqual(self.errors(lines), [])
+
+    def test_lost_fragments_are_told(self):
+        told = "IP fragment: others of its datagram are not in the capture"
+        packets = [pcap.ethernet(next(pcap.fragments(pcap.ipv4(self.segments[0]), 8, number)))
+                   for number in range(20)]
+        self.assertEqual(self.errors(self.decode(pcap.pcap(packets))), [told] * 20)
+        cut = self.in_fragments(lambda pieces: pieces[:1])
+        self.assertEqual(set(self.errors(self.decode(cut))), {told})
+        self.assertEqual(set(self.errors(self.decode(pcap.pcap(packets, snap=37)))),
+                         {"IP fragment: it is not put together with the others"})
 
     def test_damaged_octet(self):
         place = max(self.data(), key=lambda at: len(self.segments[at].payload))
@@ -478,6 +668,8 @@ class Forms(unittest.TestCase):
         self.assertEqual(self.errors(lines)[-1], "the file ends within a packet")
         self.assertEqual(self.errors(self.decode(b"no capture at all, this is", status=1)),
                          ["neither pcap nor pcapng"])
+        self.assertEqual(self.errors(self.decode(gzip.compress(whole), status=1)),
+                         ["compressed by gzip: gunzip -c FILE | dnp3-decode -"])
 
 
 if __name__ == "__main__":

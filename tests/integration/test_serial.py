@@ -50,12 +50,7 @@ class Serial(unittest.TestCase):
                                "outstations": outstations})
 
     def plug_in(self):
-        self.cable = self.site.children.start(
-            "cable", ["socat", f"PTY,link={self.near},raw,echo=0", f"PTY,link={self.far},raw,echo=0"])
-        deadline = time.monotonic() + PATIENCE_S
-        while not (os.path.exists(self.near) and os.path.exists(self.far)):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.02)
+        self.cable = self.site.children.start_cable(self.near, self.far)
 
     def unplug(self):
         self.site.children.stop_one(self.cable)
@@ -103,6 +98,17 @@ class Serial(unittest.TestCase):
         self.assertEqual(status["connect"], f"serial://{self.near}")
         self.assertEqual(self.site.stop("gateway"), 0)
         self.assertEqual(self.site.stop("sim"), 0)
+
+    def test_confirmed_frames(self):
+        """Each frame of either outstation awaits its acknowledgement within its turn."""
+        self.site.config["profiles"]["default"]["link_confirm"] = True
+        self.configure(self.near, "gateway.json")
+        self.start_sim(200)
+        self.site.start_gateway()
+        self.both_online()
+        for outstation in self.site.names:
+            self.assertEqual(self.operate(outstation, "on")["outcome"], "done")
+        self.finish(200)
 
     def test_turnaround(self):
         self.configure(self.near, "gateway.json", turnaround_s=0.02, baud=38400)

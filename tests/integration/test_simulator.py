@@ -4,6 +4,7 @@ listens, and what it says when it cannot."""
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -166,6 +167,97 @@ class Simulator(unittest.TestCase):
         self.assertEqual(first[:3], b"\x1E\x01\x00")
         self.assertEqual(first, self.values("--seed", "7"))
         self.assertNotEqual(first, self.values("--seed", "8"))
+
+    def test_says_what_it_is(self):
+        """Device attributes: read, written, and read again."""
+        self.multi_drop()
+        self.start("--events-per-second", "0", "--seed", "9")
+        line = Line(self, self.port)
+
+        def ask(text):
+            line.send(DATA, 3, bytes.fromhex(text))
+            return line.wait(3, 0x44, bytes.fromhex(text)[1:2] + b"\x81")[3:]
+
+        line.send(DATA, 3, bytes.fromhex("C0 D0 00"))  # the null response's confirm
+        self.assertEqual(ask("C1 C1 01 00 F8 00 00 00"), bytes.fromhex(
+            "90 00 00 F8 00 00 00 01 09") + b"SIM-00003")
+        # Four analog inputs, the highest is 3; the seed is the user's attribute.
+        self.assertEqual(ask("C2 C2 01 00 E9 00 00 00 00 E8 00 00 00 00 01 00 01 01"),
+                         bytes.fromhex("90 00 00 E9 00 00 00 02 01 04 00 E8 00 00 00 02 01 03"
+                                       " 00 01 00 01 01 02 01 09"))
+        self.assertEqual(ask("C3 C3 02 00 F5 00 00 00 01 04 57 45 53 54"), b"\x90\x00")
+        self.assertEqual(ask("C4 C4 01 00 F5 00 00 00"),
+                         bytes.fromhex("90 00 00 F5 00 00 00 01 04") + b"WEST")
+        self.assertEqual(ask("C5 C5 02 00 FC 00 00 00 01 04 57 45 53 54"), b"\x90\x04")
+        self.assertEqual(ask("C6 C6 02 00 F5 00 00 00 01 40" + " 41" * 64), b"\x90\x04")
+
+    def test_tells_of_commands(self):
+        """A pattern closes two outputs of three; each becomes a command event."""
+        mapping = {"device": "small", "points": [{"type": "binary_output_status", "index": "0..2"}]}
+        self.write(outstations=[self.outstation(3, connect=f"tcp://127.0.0.1:{self.port}")])
+        with open(os.path.join(self.folder, "mapping.json"), "w", encoding="utf-8") as file:
+            json.dump(mapping, file)
+        self.start("--events-per-second", "0")
+        line = Line(self, self.port)
+        pattern = bytes.fromhex("0C 02 07 01 03 01 00 00 00 00 00 00 00 00 00 0C 03 00 00 02 05")
+        line.send(DATA, 3, bytes.fromhex("C0 D0 00"))  # the null response's confirm
+        line.send(DATA, 3, bytes.fromhex("C1 C1 16 3C 02 06 0C 00 06"))
+        self.assertEqual(line.wait(3, 0x44, b"\xC1\x81")[4], 0)
+        line.send(DATA, 3, bytes.fromhex("C2 C2 05") + pattern)
+        self.assertEqual(line.wait(3, 0x44, b"\xC2\x81")[5:], pattern)
+        line.send(DATA, 3, bytes.fromhex("C3 C3 01 0D 01 06"))
+        self.assertEqual(line.wait(3, 0x44, b"\xE3\x81")[5:],
+                         bytes.fromhex("0D 01 17 02 00 80 02 80"))
+        deadline = time.monotonic() + PATIENCE_S
+        outputs = b""
+        while outputs != bytes.fromhex("0A 02 00 00 02 81 01 81"):  # they move a moment later
+            self.assertLess(time.monotonic(), deadline, outputs.hex(" "))
+            line.send(DATA, 3, bytes.fromhex("C4 C4 01 0A 02 06"))
+            outputs = line.wait(3, 0x44, b"\xC4\x81")[5:]
+
+    def test_tally_outlives_a_kill(self):
+        """Events made and confirmed, a line a point; the numbers go on where they are told to."""
+        self.write(outstations=[self.outstation(3, connect=f"tcp://127.0.0.1:{self.port}")])
+        tally = os.path.join(self.folder, "tally")
+        sim = self.start("--numbered", "--number-from", "70000", "--events-per-second", "1000",
+                         "--events-total", "8", "--tally", tally)
+
+        def wait_tally(made, confirmed):
+            deadline = time.monotonic() + PATIENCE_S
+            wanted = [f"device-3 analog_input {index} {made} {confirmed}" for index in range(4)]
+            while True:
+                with open(tally, encoding="ascii") as file:
+                    lines = [line.rstrip() for line in file]
+                if lines == wanted:
+                    return
+                self.assertLess(time.monotonic(), deadline, lines)
+                time.sleep(0.01)
+        line = Line(self, self.port)
+        line.send(DATA, 3, bytes.fromhex("C0 D0 00"))  # the null response's confirm
+        wait_tally(2, 0)
+        line.send(DATA, 3, bytes.fromhex("C1 C1 01 3C 02 06 3C 03 06 3C 04 06"))
+        events = line.wait(3, 0x44, b"\xE1\x81")
+        self.assertIn((70002).to_bytes(4, "little"), events)
+        line.send(DATA, 3, bytes.fromhex("C2 C1 00"))
+        wait_tally(2, 2)
+        sim.kill()
+        sim.wait()
+        wait_tally(2, 2)
+
+    def test_makes_no_more_events_when_told(self):
+        self.write(outstations=[self.outstation(3, connect=f"tcp://127.0.0.1:{self.port}")])
+        tally = os.path.join(self.folder, "tally")
+        sim = self.start("--numbered", "--events-per-second", "1000", "--tally", tally)
+        Line(self, self.port)  # it is there
+        sim.send_signal(signal.SIGUSR2)
+
+        def text():
+            time.sleep(0.1)
+            with open(tally, encoding="ascii") as file:
+                return file.read()
+        text()
+        self.assertEqual(text(), text())
+        self.assertIsNone(sim.poll())
 
     def test_stops_cleanly(self):
         self.multi_drop()

@@ -100,16 +100,82 @@ class Status(unittest.TestCase):
         client.wait(lambda m: [x for x in m[count:] if x.topic == topic and b'"good"' in x.payload],
                     10, "the value without COMM_LOST")
 
+    def test_expected_silence_and_too_long_a_silence(self):
+        """A device that reports by exception: idle is no loss, and is counted for itself."""
+        site = Site(self, outstations=1, profile={
+            "session": "report_by_exception", "max_silence_s": 4, "offline_after_s": 0.5,
+            "response_timeout_s": 0.5})
+        site.start_broker()
+        client = site.client()
+        site.start_sim("--events-per-second", "20", "--events-total", "10")
+        site.start_gateway()
+        site.wait_state(client, "device-0", "online", "ok")
+        site.wait_state(client, "device-0", "idle", "ok")
+        client.wait(lambda m: [x for x in m if x.topic == "dnp3/test/status" and
+                               json.loads(x.payload)["outstations"]["idle"] == 1], 10, "the count")
+        self.assertFalse([x for x in client.messages if b"COMM_LOST" in x.payload])
+        site.kill("sim")
+        status = site.wait_state(client, "device-0", "offline", "silent")
+        self.assertIn("max_silence_s is 4", status["detail"])
+        client.wait(lambda m: [x for x in m if b"COMM_LOST" in x.payload], 10, "COMM_LOST")
+        site.start_sim("--events-per-second", "20")
+        site.wait_state(client, "device-0", "online", "ok")
+
+    def fail_over(self, first=None):
+        """Two endpoints: the first one does as told, at the second one is the outstation."""
+        site = Site(self, outstations=2, profile=QUICK)
+        del site.config["outstations"][1], site.config["channels"][1]
+        endpoints = [f"127.0.0.1:{port}" for port in site.ports]
+        for name, endpoint in zip(("first", "second"), endpoints):
+            site.config["channels"][0]["endpoints"] = [endpoint]
+            site.write(f"{name}.json", site.config)
+        site.config["channels"][0]["endpoints"] = endpoints
+        site.write_config()
+        site.start_broker()
+        client = site.client()
+        peer = dnp3_peer.Peer(self, site.ports[0], first) if first else None
+        second = self.start_endpoint(site, "second")
+        site.start_gateway()
+        site.wait_state(client, "device-0", "online", "ok")
+        return site, peer, second
+
+    @staticmethod
+    def start_endpoint(site, name):
+        return site.children.start(name, [os.path.join(BIN, "dnp3-sim"), "-c",
+                                          site.path(f"{name}.json")])
+
+    def test_fail_over_from_an_endpoint_that_refuses_and_back(self):
+        site, _, second = self.fail_over()
+        self.start_endpoint(site, "first")
+        time.sleep(1)
+        self.assertNotIn("connected", site.log("first"))  # what works is not left
+        site.children.stop_one(second)
+        deadline = time.monotonic() + 10
+        while "connected" not in site.log("first"):
+            self.assertLess(time.monotonic(), deadline, site.log("gateway"))
+            time.sleep(0.1)
+
+    def test_fail_over_from_an_endpoint_without_dnp3(self):
+        _, peer, _ = self.fail_over(dnp3_peer.say_nothing)
+        self.assertEqual(len(peer.connections), 1)
+
     def test_a_change_is_no_total(self):
-        """20v3 holds the change of a counter: it is told, not published as a value."""
+        """20v3 holds the change of a counter: it is published as `delta`, never as a value, and is
+        not retained."""
         objects = b"\x14\x03\x00\x00\x00\x01\x2a\x00\x00\x00" \
                   b"\x1e\x01\x00\x00\x00\x01\x07\x00\x00\x00"
         site, client = self.site(dnp3_peer.answer_reads_with(objects, 10))
         site.start_gateway()
         prefix = "dnp3/test/device-0/point/"
         client.wait(lambda m: [x for x in m if x.topic == prefix + "level-0"], 10, "the analog")
-        self.assertFalse([x for x in client.messages if x.topic == prefix + "count-0"])
-        self.assertIn("g20v3 holds changes", site.log("gateway"))
+        change = client.wait(lambda m: [x for x in m if x.topic == prefix + "count-0"], 10,
+                             "the change")[0]
+        payload = json.loads(change.payload)
+        self.assertEqual((payload["value"], payload["delta"], payload["source"]),
+                         (None, 42, "static"))
+        late = site.client("late", (prefix + "#",), clean=True)
+        late.wait(lambda m: [x for x in m if x.topic == prefix + "level-0"], 10, "the retained")
+        self.assertFalse([x for x in late.messages if x.topic == prefix + "count-0"])
 
     def test_gateway_status_birth_will_and_stop(self):
         site, client = self.site()
@@ -177,9 +243,9 @@ class Configuration(unittest.TestCase):
 
     def test_key_that_is_not_built_yet(self):
         done = self.check('{ "device": "d", "points": [ { "type": "analog_input", "index": 0,\n'
-                          ' "deadband": 5 } ] }')
+                          ' "combine": true } ] }')
         self.assertEqual(done.returncode, 3)
-        self.assertIn("deadband", done.stderr)
+        self.assertIn("combine", done.stderr)
         self.assertIn("not built yet", done.stderr)
 
     def test_check_prints_topics(self):

@@ -5,15 +5,20 @@ JSON lines on standard input, it tells of controls by JSON lines on standard out
 import argparse
 import json
 import sys
+import threading
 import time
 
 import opendnp3
 
 POINTS = 4
+SAYING = threading.Lock()
 
 
 def say(**what):
-    print(json.dumps(what), flush=True)
+    """One line in one piece: the stack's threads speak too."""
+    with SAYING:
+        sys.stdout.write(json.dumps(what) + "\n")
+        sys.stdout.flush()
 
 
 class Listener(opendnp3.IChannelListener):
@@ -26,8 +31,39 @@ class Application(opendnp3.IOutstationApplication):
         return True
 
     def WriteAbsoluteTime(self, timestamp):
+        self.need_time = False
         say(time=int(timestamp.msSinceEpoch))
         return True
+
+    def __init__(self):
+        super().__init__()
+        self.need_time = False
+
+    def GetApplicationIIN(self):
+        indications = opendnp3.ApplicationIIN()
+        indications.needTime = self.need_time
+        return indications
+
+    def SupportsAssignClass(self):
+        return True
+
+    def RecordClassAssignment(self, kind, point_class, start, stop):
+        say(assigned=[str(kind).rsplit(".", maxsplit=1)[-1],
+                      str(point_class).rsplit(".", maxsplit=1)[-1], start, stop])
+
+    def ColdRestartSupport(self):
+        return opendnp3.RestartMode.SUPPORTED_DELAY_COARSE
+
+    def WarmRestartSupport(self):
+        return opendnp3.RestartMode.SUPPORTED_DELAY_FINE
+
+    def ColdRestart(self):
+        say(restart="cold")
+        return 3
+
+    def WarmRestart(self):
+        say(restart="warm")
+        return 1500
 
     def Now(self):
         return opendnp3.DNPTime(int(time.time() * 1000))
@@ -75,29 +111,50 @@ def update(builder, kind, index, value, stamp):
     builder.Update(make[kind](), index, opendnp3.EventMode.Force)
 
 
+def open_channel(manager, options):
+    if options.udp_peer:
+        return manager.AddUDPChannel("peer", opendnp3.LogLevels(0), opendnp3.ChannelRetry.Default(),
+                                     opendnp3.IPEndpoint("127.0.0.1", options.port),
+                                     opendnp3.IPEndpoint("127.0.0.1", options.udp_peer), Listener())
+    if not options.tty:
+        return manager.AddTCPServer("peer", opendnp3.LogLevels(0),
+                                    opendnp3.ServerAcceptMode.CloseExisting,
+                                    opendnp3.IPEndpoint("127.0.0.1", options.port), Listener())
+    settings = opendnp3.SerialSettings()
+    settings.deviceName = options.tty
+    settings.baud = 38400
+    return manager.AddSerial("peer", opendnp3.LogLevels(0), opendnp3.ChannelRetry.Default(),
+                             settings, Listener())
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", type=int)
+    where.add_argument("--tty")
+    parser.add_argument("--udp-peer", type=int, help="UDP, to and from that port of the master's")
     parser.add_argument("--address", type=int, default=10)
     parser.add_argument("--no-unsolicited", action="store_true")
     options = parser.parse_args()
 
     manager = opendnp3.DNP3Manager(1)
-    channel = manager.AddTCPServer("peer", opendnp3.LogLevels(0),
-                                   opendnp3.ServerAcceptMode.CloseExisting,
-                                   opendnp3.IPEndpoint("127.0.0.1", options.port), Listener())
+    channel = open_channel(manager, options)
+    application = Application()
     config = opendnp3.OutstationStackConfig(opendnp3.DatabaseConfig(POINTS))
     config.outstation.eventBufferConfig = opendnp3.EventBufferConfig.AllTypes(1000)
     config.outstation.params.allowUnsolicited = not options.no_unsolicited
     config.link.LocalAddr = options.address
     config.link.RemoteAddr = 1
-    outstation = channel.AddOutstation("peer", Commands(), Application(), config)
+    outstation = channel.AddOutstation("peer", Commands(), application, config)
     outstation.Enable()
     say(ready=True)
     for line in sys.stdin:
         order = json.loads(line)
         if "restart" in order:
             outstation.SetRestartIIN()
+            continue
+        if "need_time" in order:
+            application.need_time = order["need_time"]
             continue
         builder = opendnp3.UpdateBuilder()
         for kind, index, value in order["update"]:

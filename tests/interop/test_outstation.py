@@ -11,6 +11,7 @@ import time
 import unittest
 
 from field_site import Site
+from link_proxy import LinkProxy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -127,6 +128,34 @@ class Outstation(unittest.TestCase):
                        json.dumps({"value": value, "id": identity}))
         return self.result(client, control, identity)
 
+    def test_udp(self):
+        """Startup, unsolicited events and a control in datagrams, both ports fixed."""
+        site = Site(self, outstations=2, mapping=MAPPING)
+        near, far = site.ports
+        del site.config["outstations"][1]
+        site.config["channels"] = [{"name": "line-0", "type": "udp", "reconnect_s": [0.1, 0.5],
+                                    "endpoints": [f"127.0.0.1:{far}"],
+                                    "listen": f"127.0.0.1:{near}"}]
+        site.write_config()
+        peer = Peer(self, far, "--udp-peer", str(near))
+        site.start_broker()
+        client = site.client()
+        site.start_gateway()
+        site.wait_state(client, "device-0", "online", "ok")
+        for value in range(1, 101):
+            peer.update(["counter", 2, value])
+        self.point(client, "count-2", lambda p: p["source"] == "event" and p["value"] == 100)
+        control = MAPPING["controls"][0]
+        word = next(iter(control["states"]))
+        # Datagrams promise nothing: an answer that got lost is `unknown`, not tried again by itself.
+        for attempt in range(3):
+            result = self.operate(client, control["name"], word, f"udp-{attempt}")
+            if result["outcome"] != "unknown":
+                break
+        self.assertEqual((result["outcome"], result["status"]), ("done", "SUCCESS"), result)
+        calls = 2 if control.get("mode") != "direct_operate" else 1
+        self.assertLessEqual(len(peer.controls()), calls * (attempt + 1))
+
     def test_integrity_reads_every_point_type(self):
         _, _, client = self.set_up()
         for name in ("binary_input/0", "double_bit_input/3", "binary_output_status/1", "count-2",
@@ -207,6 +236,44 @@ class Outstation(unittest.TestCase):
         self.assertEqual((result["outcome"], result["reason"], result["status"], result["stage"],
                           result["may_have_operated"]),
                          ("failed", "outstation_refused", "LOCAL", "select", False), result)
+
+    def set_up_confirmed(self, lose):
+        """With confirmed link frames, through a proxy that counts and loses them."""
+        site = Site(self, outstations=1, mapping=MAPPING,
+                    profile={"link_confirm": True, "response_timeout_s": 0.5})
+        peer = Peer(self, site.ports[0])
+        proxy = LinkProxy(self, site.ports[0], lose)
+        site.config["channels"][0]["endpoints"] = [f"127.0.0.1:{proxy.port}"]
+        site.write_config()
+        site.start_broker()
+        client = site.client()
+        site.start_gateway()
+        site.wait_state(client, "device-0", "online", "ok")
+        return peer, proxy, client
+
+    def test_confirmed_link_frames(self):
+        peer, proxy, client = self.set_up_confirmed(lambda *_: False)
+        peer.update(["counter", 0, 77])
+        self.point(client, "count-0", lambda p: p["value"] == 77)
+        self.assertEqual(self.operate(client, "breaker", "close", "k1")["outcome"], "done")
+        self.assertEqual([c["stage"] for c in peer.controls()], ["select", "SelectBeforeOperate"])
+        self.assertEqual(proxy.seen[True, 0x44], 0, "unconfirmed data left")
+        self.assertGreater(proxy.seen[True, 0x43], 5)
+        self.assertEqual(proxy.first[0][:2], [0xC0, 0xF3])
+
+    def test_confirmed_link_frames_get_lost(self):
+        """Whatever gets lost, frame or acknowledgement: no control operates twice."""
+        def lose(from_master, control, number):
+            return number > 12 and number % 4 == 0 and control & 0x4F in (0x43, 0x00)
+        peer, proxy, client = self.set_up_confirmed(lose)
+        results = [self.operate(client, "lamp", "on" if i % 2 else "off", f"n{i}")
+                   for i in range(6)]
+        self.assertGreater(proxy.lost, 2)
+        self.assertIn("done", [result["outcome"] for result in results])
+        operated = [c for c in peer.controls() if c["stage"] != "select"]
+        certain = [r for r in results if r["outcome"] == "done"]
+        self.assertLessEqual(len(certain), len(operated))
+        self.assertLessEqual(len(operated), len(results), "a control operated twice")
 
     def test_analog_outputs(self):
         _, peer, client = self.set_up()

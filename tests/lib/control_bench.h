@@ -9,16 +9,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/control.h"
+#include "gateway/command/control.h"
+#include "gateway/command/ledger_keeper.h"
 
 struct control_bench {
+    struct gw_ledger_keeper *keeper;
     struct gw_controls *controls;
     struct dnp3_command_request *request; /* the last one, until it is done */
     uint64_t now_ms;
     int64_t wall_ms;
     bool clock_trusted;
     int operate_error;
-    unsigned operated, polled, published;
+    unsigned operated, published;
+    unsigned looked;                    /* for events, */
+    const struct gw_map_point *look_at; /* and at this point, the last time */
+    uint32_t receipt;                   /* of the last result */
     char topic[1100], payload[4096];
     char correlation[300];
     size_t correlation_length;
@@ -35,17 +40,22 @@ static inline int bench_operate(void *user, const struct gw_outstation_config *o
     return bench->operate_error;
 }
 
-static inline void bench_poll(void *user, const struct gw_outstation_config *outstation)
+static inline void bench_look(void *user, const struct gw_outstation_config *outstation,
+                              const struct gw_map_point *point)
 {
+    struct control_bench *bench = user;
     (void)outstation;
-    ((struct control_bench *)user)->polled++;
+    bench->looked++;
+    bench->look_at = point;
 }
 
 static inline void bench_publish(void *user, const char *topic, const char *payload, size_t length,
-                                 const void *correlation, size_t correlation_length)
+                                 const void *correlation, size_t correlation_length,
+                                 uint32_t receipt)
 {
     struct control_bench *bench = user;
     bench->published++;
+    bench->receipt = receipt;
     snprintf(bench->topic, sizeof bench->topic, "%s", topic);
     snprintf(bench->payload, sizeof bench->payload, "%.*s", (int)length, payload);
     bench->correlation_length = correlation_length;
@@ -104,6 +114,8 @@ static inline struct gw_config *bench_config(void)
         "  {\"name\": \"strict\", \"type\": \"binary_output\", \"index\": 1,"
         "   \"require\": [\"id\", \"expires\"],"
         "   \"states\": {\"on\": {\"operation\": \"latch_on\"}}},"
+        "  {\"name\": \"guarded\", \"type\": \"binary_output\", \"index\": 3, \"arm_s\": 20,"
+        "   \"max_age_s\": 60, \"states\": {\"on\": {\"operation\": \"latch_on\"}}},"
         "  {\"name\": \"plain\", \"type\": \"binary_output\", \"index\": 2,"
         "   \"mode\": \"direct_operate\", \"max_per_minute\": 3, \"poll_after\": false,"
         "   \"states\": {\"on\": {\"operation\": \"latch_on\"},"
@@ -135,17 +147,25 @@ static inline void bench_start(struct control_bench *bench, const struct gw_conf
                                const char *switch_file)
 {
     const struct gw_controls_host host = {.operate = bench_operate,
-                                          .poll = bench_poll,
+                                          .look = bench_look,
                                           .publish = bench_publish,
                                           .steady_ms = bench_steady,
                                           .wall_ms = bench_wall,
                                           .clock_trusted = bench_trusted,
                                           .switch_file = switch_file};
+    const struct gw_ledger_clocks clocks = {bench_steady, bench_wall, bench};
     *bench =
         (struct control_bench){.now_ms = 5000, .wall_ms = 1763719200000, .clock_trusted = true};
-    bench->controls = gw_controls_create(config, &host, bench);
-    if (!bench->controls)
+    bench->keeper = gw_ledger_keeper_create(GW_LEDGER_IDS, &clocks);
+    bench->controls = gw_controls_create(config, bench->keeper, &host, bench);
+    if (!bench->keeper || !bench->controls)
         abort();
+}
+
+static inline void bench_stop(struct control_bench *bench)
+{
+    gw_controls_free(bench->controls);
+    gw_ledger_keeper_free(bench->keeper);
 }
 
 /* The library's end of a request. */

@@ -27,6 +27,16 @@ def frame(control, destination, source, data=b""):
     return octets
 
 
+def frames(control, destination, source, fragment):
+    """A fragment of any length in transport segments, each in its frame."""
+    most = 249
+    parts = [fragment[at:at + most] for at in range(0, len(fragment), most)]
+    return b"".join(
+        frame(control, destination, source,
+              bytes([(0x40 if i == 0 else 0) | (0x80 if i == len(parts) - 1 else 0) | i]) + part)
+        for i, part in enumerate(parts))
+
+
 def link_function(octets):
     """The function of the first frame's control octet, or None."""
     return octets[3] & 0x0F if octets[:2] == b"\x05\x64" and len(octets) > 3 else None
@@ -112,6 +122,13 @@ def answer_reads_with(objects, address, master=1):
             if function == 0:  # CONFIRM
                 continue
             body = objects if function == 1 else b""
-            answer = bytes([0xC0, 0xC0 | control & 0x0F, 0x81, 0, 0]) + body
-            connection.sendall(frame(0x44, master, address, answer))
+            answer = bytes([0xC0 | control & 0x0F, 0x81, 0, 0]) + body
+            connection.sendall(frames(0x44, master, address, answer))
     return behave
+
+
+def datagram_socket(test):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    test.addCleanup(sock.close)
+    return sock

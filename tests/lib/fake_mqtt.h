@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stands in for gateway/mqtt.c in a test program: what is defined here is not taken from the
+/* Stands in for gateway/mqtt/mqtt.c in a test program: what is defined here is not taken from the
  * library. Takes publications, acknowledges them when told to, allocates nothing per message. One
  * at a time, include it from one file. */
 #ifndef TESTS_FAKE_MQTT_H
@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/mqtt.h"
+#include "gateway/mqtt/mqtt.h"
 
 enum { FAKE_MQTT_LOG = 4096, FAKE_MQTT_TEXT = 400 };
 
 struct fake_publication {
     uint64_t id;
     bool acked;
+    bool retain;
     char topic[FAKE_MQTT_TEXT];
     char payload[FAKE_MQTT_TEXT];
 };
@@ -33,6 +34,7 @@ struct gw_mqtt {
     size_t published;      /* the log holds the last FAKE_MQTT_LOG of them */
     size_t acked;          /* all before this one are */
     size_t window;
+    const char *refused; /* the end of topics that it refuses, else NULL */
     struct fake_publication log[FAKE_MQTT_LOG];
 };
 
@@ -58,12 +60,22 @@ static inline void fake_mqtt_lose(void)
     fake_mqtt.callbacks.disconnected(fake_mqtt.user, "lost");
 }
 
+static inline bool fake_mqtt_ends(const char *topic, const char *end)
+{
+    size_t length = strlen(topic);
+    size_t part = strlen(end);
+    return length >= part && strcmp(topic + length - part, end) == 0;
+}
+
 /* Acknowledges what is published up to now, with a reason code. */
 static inline void fake_mqtt_ack(int code)
 {
     size_t until = fake_mqtt.published;
-    while (fake_mqtt.acked < until)
-        fake_mqtt.callbacks.acked(fake_mqtt.user, fake_mqtt_at(fake_mqtt.acked++)->id, code);
+    while (fake_mqtt.acked < until) {
+        const struct fake_publication *p = fake_mqtt_at(fake_mqtt.acked++);
+        bool refused = fake_mqtt.refused && fake_mqtt_ends(p->topic, fake_mqtt.refused);
+        fake_mqtt.callbacks.acked(fake_mqtt.user, p->id, refused ? 0x87 : code);
+    }
     if (fake_mqtt.online)
         fake_mqtt.callbacks.writable(fake_mqtt.user);
 }
@@ -74,10 +86,7 @@ static inline size_t fake_mqtt_find(size_t from, const char *topic_end, const ch
 {
     for (size_t i = from; i < fake_mqtt.published; i++) {
         const struct fake_publication *p = fake_mqtt_at(i);
-        size_t length = strlen(p->topic);
-        size_t end = strlen(topic_end);
-        if (length >= end && strcmp(p->topic + length - end, topic_end) == 0 &&
-            strstr(p->payload, text))
+        if (fake_mqtt_ends(p->topic, topic_end) && strstr(p->payload, text))
             return i;
     }
     return SIZE_MAX;
@@ -137,6 +146,7 @@ int gw_mqtt_publish(struct gw_mqtt *mqtt, const struct gw_mqtt_publication *publ
 {
     struct fake_publication *p = fake_mqtt_at(mqtt->published++);
     p->id = id;
+    p->retain = publication->retain;
     snprintf(p->topic, sizeof p->topic, "%s", publication->topic);
     snprintf(p->payload, sizeof p->payload, "%.*s", (int)publication->payload_len,
              (const char *)publication->payload);

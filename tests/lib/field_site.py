@@ -58,10 +58,10 @@ class Site:
     def write_config(self):
         self.write("gateway.json", self.config)
 
-    def start_broker(self):
+    def start_broker(self, *lines):
         self.processes["broker"] = self.children.start_broker(
             self.broker_port, ["persistence true", f"persistence_location {self.folder}/",
-                               "autosave_interval 1", "max_inflight_messages 0"])
+                               "autosave_interval 1", "max_inflight_messages 0", *lines])
         os.chmod(self.folder, 0o777)
 
     def start_sim(self, *options, config="gateway.json"):
@@ -83,8 +83,8 @@ class Site:
         process.kill()
         self.children.stop_one(process)
 
-    def client(self, client_id="test", filters=("dnp3/#",), clean=False):
-        client = Client(self.broker_port, client_id, filters, clean=clean)
+    def client(self, client_id="test", filters=("dnp3/#",), clean=False, username=None):
+        client = Client(self.broker_port, client_id, filters, clean=clean, username=username)
         self.clients.append(client)
         return client.wait_subscribed()
 

@@ -86,6 +86,34 @@ def check_headers(report, top, sources):
     check(report, "licence lines", problems, begin)
 
 
+def undocumented(text):
+    """Lines of a header where a call is declared in a block without a comment; inline functions
+    that follow one another share one."""
+    explained = inline = False
+    number = 0
+    for block in text.split("\n\n"):
+        lines = block.split("\n")
+        is_inline = "static inline " in block
+        explained = block.lstrip().startswith("/*") or "\n/*" in block \
+            or explained and (inline and is_inline or not re.search(r"^\w", block, re.M))
+        for at, line in enumerate(lines):
+            if re.match(r"(?!typedef|#)\w[\w *]*\bdnp3_\w+\(", line) and not explained:
+                yield number + at + 1
+        inline = is_inline or inline and not re.search(r"^[^} ]", block, re.M)
+        number += len(lines) + 1
+
+
+def check_documented(report, top):
+    begin = time.monotonic()
+    problems = []
+    for name in tracked(top, "dnp3/*.h"):
+        if not name.endswith("_internal.h") and name.count("/") == 1:
+            with open(os.path.join(top, name), encoding="utf-8") as file:
+                problems += [f"{name}:{line}: a public call that nothing is said about"
+                             for line in undocumented(file.read())]
+    check(report, "public calls", problems, begin)
+
+
 def check_python(report, top):
     begin = time.monotonic()
     problems = []
@@ -140,6 +168,7 @@ def run(report, build, top, jobs):
     sources = [name for name in tracked(top, "*.c", "*.h") if name.startswith(FOLDERS)]
     check_format(report, top, sources)
     check_headers(report, top, sources)
+    check_documented(report, top)
     check_python(report, top)
     report.program("lint/shellcheck", ["shellcheck", *sh_scripts(top)], top)
     folder = build("dev")

@@ -34,12 +34,16 @@ def packet(kind, flags, body):
 
 class Client:
     """Subscribes to `filters` with QoS 1 and a persistent session; `on_message` is called on the
-    client's thread. Messages are in `messages`."""
+    client's thread, before the message is acknowledged. Messages are in `messages`, unless none
+    are to be kept."""
 
-    def __init__(self, port, client_id, filters=(), on_message=None, clean=False):
-        self.port, self.client_id, self.clean = port, client_id, clean
+    def __init__(self, port, client_id, filters=(), on_message=None, clean=False, keep=True,
+                 username=None):
+        self.port, self.client_id, self.clean, self.username = port, client_id, clean, username
         self.filters, self.on_message = list(filters), on_message
         self.messages = []
+        self.keep = keep
+        self.sending = threading.Lock()
         self.changed = threading.Condition()
         self.stopping = False
         self.subscribed = threading.Event()
@@ -52,7 +56,11 @@ class Client:
         """QoS 1; the acknowledgement is not waited for."""
         self.packet_id = self.packet_id % 65535 + 1
         body = text(topic) + struct.pack(">H", self.packet_id) + payload.encode()
-        self.sock.sendall(packet(PUBLISH, 2 | int(retain), body))
+        self._send(packet(PUBLISH, 2 | int(retain), body))
+
+    def _send(self, octets):
+        with self.sending:
+            self.sock.sendall(octets)
 
     def wait(self, condition, seconds, what):
         """Waits until `condition(messages)` gives something true, and returns it."""
@@ -100,9 +108,10 @@ class Client:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.settimeout(None)
         stream = self.sock.makefile("rb")
-        flags = 2 if self.clean else 0
+        flags = (2 if self.clean else 0) | (0x80 if self.username else 0)
         self.sock.sendall(packet(CONNECT, 0, text("MQTT") + bytes([4, flags]) +
-                                 struct.pack(">H", 0) + text(self.client_id)))
+                                 struct.pack(">H", 0) + text(self.client_id) +
+                                 (text(self.username) if self.username else b"")))
         for number, name in enumerate(self.filters):
             self.sock.sendall(packet(SUBSCRIBE, 2, struct.pack(">H", 60000 + number) + text(name) +
                                      b"\x01"))
@@ -141,10 +150,14 @@ class Client:
             # Acknowledged only once it is kept, as a careful consumer does.
             packet_id, rest = rest[:2], rest[2:]
         message = Message(topic, rest, qos, bool(flags & 1), bool(flags & 8))
-        with self.changed:
-            self.messages.append(message)
-            self.changed.notify_all()
+        if self.keep:
+            with self.changed:
+                self.messages.append(message)
+                self.changed.notify_all()
         if self.on_message:
             self.on_message(message)
         if qos:
-            self.sock.sendall(packet(PUBACK, 0, packet_id))
+            try:
+                self._send(packet(PUBACK, 0, packet_id))
+            except OSError:
+                pass  # a broker that was killed: what it had sent before is read to its end

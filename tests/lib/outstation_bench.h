@@ -27,6 +27,12 @@ struct bench {
     int64_t clock;
     int64_t restart_delay;
     unsigned restarts;
+    struct dnp3_attribute attribute; /* the last that was written */
+    bool refuses_attributes;
+    unsigned strings;
+    bool refuses_strings;
+    unsigned confirmed; /* events */
+    uint32_t confirmed_index;
 };
 
 static inline enum dnp3_status bench_select(void *user, const struct dnp3_command *command)
@@ -64,11 +70,39 @@ static inline int64_t bench_restart(void *user, bool cold)
     return cold ? bench->restart_delay : -1;
 }
 
-static const struct dnp3_outstation_callbacks bench_callbacks = {.select = bench_select,
-                                                                 .operate = bench_operate,
-                                                                 .write_time = bench_write_time,
-                                                                 .time = bench_time,
-                                                                 .restart = bench_restart};
+static inline bool bench_write_attribute(void *user, const struct dnp3_attribute *attribute)
+{
+    struct bench *bench = user;
+    bench->attribute = *attribute;
+    return !bench->refuses_attributes;
+}
+
+static inline bool bench_write_string(void *user, const struct dnp3_point *string)
+{
+    struct bench *bench = user;
+    assert_in_range(string->length, 1, 32);
+    bench->strings++;
+    return !bench->refuses_strings;
+}
+
+static inline void bench_event_confirmed(void *user, enum dnp3_point_type type,
+                                         const struct dnp3_point *point)
+{
+    struct bench *bench = user;
+    assert_in_range(type, 0, DNP3_POINT_TYPES - 1);
+    bench->confirmed++;
+    bench->confirmed_index = point->index;
+}
+
+static const struct dnp3_outstation_callbacks bench_callbacks = {
+    .select = bench_select,
+    .operate = bench_operate,
+    .write_time = bench_write_time,
+    .time = bench_time,
+    .restart = bench_restart,
+    .write_attribute = bench_write_attribute,
+    .write_string = bench_write_string,
+    .event_confirmed = bench_event_confirmed};
 
 static inline struct dnp3_outstation_config bench_config(void)
 {
@@ -83,18 +117,23 @@ static inline struct dnp3_outstation_config bench_config(void)
     return config;
 }
 
-/* A connected outstation; its restart flag is set as after every start. */
-static inline struct bench *bench_of(const struct dnp3_outstation_config *config)
+/* A connected outstation of other callbacks; its restart flag is set as after every start. */
+static inline struct bench *bench_with(const struct dnp3_outstation_config *config,
+                                       const struct dnp3_outstation_callbacks *callbacks)
 {
     struct bench *bench = calloc(1, sizeof *bench);
     assert_non_null(bench);
     wire_init(&bench->master, true, 1, 10);
     bench->now = 1000;
-    bench->outstation =
-        dnp3_outstation_create(&heap, bench->master.pool, config, &bench_callbacks, bench);
+    bench->outstation = dnp3_outstation_create(&heap, bench->master.pool, config, callbacks, bench);
     assert_non_null(bench->outstation);
     dnp3_outstation_connected(bench->outstation, bench->now);
     return bench;
+}
+
+static inline struct bench *bench_of(const struct dnp3_outstation_config *config)
+{
+    return bench_with(config, &bench_callbacks);
 }
 
 static inline struct bench *bench_start(void)

@@ -12,7 +12,7 @@
 #include <uv.h>
 
 #include "dnp3/outstation.h"
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
 
 enum { PEER_OUTSTATIONS = 2, PEER_FIRST_ADDRESS = 10 };
 
@@ -27,6 +27,8 @@ struct peer {
     bool open;
     bool closing;
     unsigned accepts;
+    unsigned times_written;
+    int64_t time_written_ms; /* the last one */
     uint16_t port;
     char buffer[65536];
 };
@@ -137,11 +139,33 @@ static inline uint16_t peer_listen(uv_tcp_t *listener, uv_loop_t *loop, uv_conne
     return ntohs(address.sin_port);
 }
 
-/* `count` outstations from address 10 on, alike. */
+static inline enum dnp3_status peer_select(void *user, const struct dnp3_command *command)
+{
+    (void)user;
+    (void)command;
+    return DNP3_STATUS_SUCCESS;
+}
+
+static inline enum dnp3_status peer_operate(void *user, const struct dnp3_command *command,
+                                            enum dnp3_operate_how how)
+{
+    (void)how;
+    return peer_select(user, command);
+}
+
+static inline void peer_write_time(void *user, int64_t time_ms)
+{
+    struct peer *peer = user;
+    peer->times_written++;
+    peer->time_written_ms = time_ms;
+}
+
+/* `count` outstations from address 10 on, alike; they take the time and every control. */
 static inline void peer_start(struct peer *peer, uv_loop_t *loop,
                               const struct dnp3_outstation_config *config, size_t count)
 {
-    static const struct dnp3_outstation_callbacks nothing;
+    static const struct dnp3_outstation_callbacks callbacks = {
+        .select = peer_select, .operate = peer_operate, .write_time = peer_write_time};
     memset(peer, 0, sizeof *peer);
     peer->allocator = gw_memory_dnp3();
     peer->pool = dnp3_pool_create(&peer->allocator, 4);
@@ -149,7 +173,7 @@ static inline void peer_start(struct peer *peer, uv_loop_t *loop,
         struct dnp3_outstation_config own = *config;
         own.address = (uint16_t)(PEER_FIRST_ADDRESS + i);
         peer->outstations[i] =
-            dnp3_outstation_create(&peer->allocator, peer->pool, &own, &nothing, peer);
+            dnp3_outstation_create(&peer->allocator, peer->pool, &own, &callbacks, peer);
         if (!peer->outstations[i])
             abort();
     }

@@ -2,31 +2,52 @@
 """Child processes of the demo, the tests and the benches: free ports, a broker, orderly stops."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import time
 
 BROKER_START_S = 10
+CABLE_S = 10
 STOP_S = 10
 
-_given_out = set()
+_claims = []  # of ports, kept while this process lives
 
 
 class Failed(Exception):
     """Something could not be started or ended by itself; the text says why."""
 
 
+def _claim(port):
+    """False where this or another process of the tests that lives has the port."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0dnp3-mqtt-test-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
+
+
 def free_port(address="127.0.0.1"):
-    """A port that nobody listens on, and that no earlier call gave out. `0.0.0.0` asks for one
-    that is free on every address."""
+    """A port that nobody listens on, and that no other call gave out, in tests that run beside
+    this one neither. `0.0.0.0` asks for one that is free on every address."""
     while True:
         with socket.socket() as sock:
             sock.bind((address, 0))
             port = sock.getsockname()[1]
-        if port not in _given_out:
-            _given_out.add(port)
+        if _claim(port):
             return port
+
+
+def preload(program, *shims):
+    """What LD_PRELOAD must say to put libraries before a program of ours. A sanitizer's runtime must
+    come before anything else."""
+    linked = subprocess.run(["ldd", program], stdout=subprocess.PIPE, check=True).stdout.decode()
+    runtime = re.search(r"=> (\S*lib[at]san\S*)", linked)
+    return " ".join(([runtime.group(1)] if runtime else []) + list(shims))
 
 
 class Children:
@@ -43,6 +64,17 @@ class Children:
             process = subprocess.Popen(argv, env=self.env, stdin=subprocess.DEVNULL,
                                        stdout=stdout or log, stderr=log, start_new_session=True)
         self.running.append((name, process))
+        return process
+
+    def start_cable(self, near, far):
+        """A serial line: two pseudo-terminals, wired to each other."""
+        process = self.start("cable", ["socat", f"PTY,link={near},raw,echo=0",
+                                       f"PTY,link={far},raw,echo=0"])
+        deadline = time.monotonic() + CABLE_S
+        while not (os.path.exists(near) and os.path.exists(far)):
+            if time.monotonic() > deadline:
+                raise Failed(f"no serial line\n{self.tail('cable')}")
+            time.sleep(0.01)
         return process
 
     def start_broker(self, port, lines=(), name="mosquitto"):

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
+#include "gateway/base/log.h"
 #include "gateway/gateway.h"
-#include "gateway/log.h"
 #include "tests/lib/fake_mqtt.h"
 #include "tests/lib/peer.h"
 

@@ -37,6 +37,36 @@ static bool read_point(struct ask *ask, const char *word)
     return true;
 }
 
+/* unsigned=5, float=1.5, time=0, text=HQ: the attribute that the last header writes, in set 0 or in
+ * the one of the header's range. */
+static bool read_attribute(struct ask *ask, const char *word)
+{
+    struct dnp3_attribute *attribute = &ask->attribute;
+    double value;
+    if (!ask->header_count)
+        return false;
+    if (sscanf(word, "text=%255s", ask->text) == 1) {
+        attribute->type = DNP3_ATTRIBUTE_TYPE_VISIBLE_STRING;
+        attribute->octets = (const uint8_t *)ask->text;
+        attribute->length = (uint16_t)strlen(ask->text);
+    } else if (sscanf(word, "unsigned=%lf", &value) == 1) {
+        attribute->type = DNP3_ATTRIBUTE_TYPE_UNSIGNED;
+        attribute->natural = (uint64_t)value;
+    } else if (sscanf(word, "float=%lf", &value) == 1) {
+        attribute->type = DNP3_ATTRIBUTE_TYPE_FLOAT;
+        attribute->real = value;
+    } else if (sscanf(word, "time=%lf", &value) == 1) {
+        attribute->type = DNP3_ATTRIBUTE_TYPE_TIME;
+        attribute->time_ms = (int64_t)value;
+    } else {
+        return false;
+    }
+    struct dnp3_request_header *header = &ask->headers[ask->header_count - 1];
+    attribute->set = header->start;
+    header->attribute = attribute;
+    return true;
+}
+
 /* gVARIATION, then START..STOP or xLIMIT for the same header */
 static bool read_header(struct ask *ask, const char *word)
 {
@@ -59,10 +89,10 @@ static bool read_header(struct ask *ask, const char *word)
         header->count = first;
         return true;
     }
-    return read_point(ask, word);
+    return read_attribute(ask, word) || read_point(ask, word);
 }
 
-static const char *error_word(int error)
+const char *script_error_word(int error)
 {
     return error == 0                  ? "ok"
            : error == DNP3_ERR_OFFLINE ? "offline"
@@ -135,8 +165,8 @@ void script_broadcast(struct run *run, char *text)
     int error = dnp3_master_broadcast(run->world.master, &ask->broadcast);
     if (error)
         ask->busy = false;
-    if (!script_is(error_word(error), wanted))
-        script_fail(run, "broadcast() said", error_word(error));
+    if (!script_is(script_error_word(error), wanted))
+        script_fail(run, "broadcast() said", script_error_word(error));
     world_pump(&run->world);
 }
 
@@ -162,7 +192,7 @@ void script_request(struct run *run, char *text)
     int error = dnp3_association_request(side->association, &ask->request);
     if (error)
         ask->busy = false;
-    if (!script_is(error_word(error), wanted))
-        script_fail(run, "request() said", error_word(error));
+    if (!script_is(script_error_word(error), wanted))
+        script_fail(run, "request() said", script_error_word(error));
     world_pump(&run->world);
 }

@@ -41,8 +41,11 @@ static void set(struct run *run, char *text)
         const char *key;
         bool *value;
     } switches[] = {{"manage_unsolicited", &config->manage_unsolicited},
+                    {"report_by_exception", &config->report_by_exception},
                     {"clear_restart", &config->clear_restart},
-                    {"events_on_iin", &config->events_on_iin}};
+                    {"events_on_iin", &config->events_on_iin},
+                    {"link_confirm", &config->link_confirm},
+                    {"lenient", &config->lenient}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (script_is(key, numbers[i].key)) {
             *numbers[i].value = (uint32_t)script_number(run, value);
@@ -57,8 +60,12 @@ static void set(struct run *run, char *text)
         config->integrity = classes(value);
     else if (script_is(key, "unsolicited"))
         config->unsolicited = classes(value);
+    else if (script_is(key, "link_retries"))
+        config->link_retries = (uint8_t)script_number(run, value);
     else if (script_is(key, "max_request"))
         config->max_request = (uint16_t)script_number(run, value);
+    else if (script_is(key, "max_request_told"))
+        config->max_request_told = (uint16_t)script_number(run, value);
     else if (script_is(key, "time_sync"))
         config->time_sync = script_is(value, "lan")       ? DNP3_TIME_SYNC_LAN
                             : script_is(value, "non_lan") ? DNP3_TIME_SYNC_NON_LAN
@@ -68,7 +75,8 @@ static void set(struct run *run, char *text)
         script_fail(run, "no such setting", key);
 }
 
-/* poll class 123 every 10000 | poll 30v1 all every 5000 | poll 30v1 0..99 every 5000 */
+/* poll class 123 every 10000 | poll 30v1 all every 5000 | poll 30v1 0..99 every 5000 |
+ * poll class 1 x10 every 1000 | poll 2v0 x10 every 1000 */
 static void poll(struct run *run, char *text)
 {
     struct side *side = script_side_of(run, &text);
@@ -93,7 +101,12 @@ static void poll(struct run *run, char *text)
     } else {
         script_fail(run, "no such poll", what);
     }
-    if (!script_is(script_word(&text), "every"))
+    const char *next = script_word(&text);
+    if (sscanf(which, "x%u", &start) == 1 || sscanf(next, "x%u", &start) == 1) {
+        poll->count = (uint16_t)start;
+        next = *next == 'x' ? script_word(&text) : next;
+    }
+    if (!script_is(next, "every"))
         script_fail(run, "\"every\" was expected", "");
     poll->period_ms = (uint32_t)script_number(run, script_word(&text));
 }
@@ -163,6 +176,14 @@ static void say_raw(struct run *run, char *text)
     static uint8_t octets[OCTETS_MAX];
     size_t length = script_hex(run, text, octets);
     world_feed(&run->world, octets, length, run->chunk);
+    world_pump(&run->world);
+}
+
+static void say_datagram(struct run *run, char *text)
+{
+    static uint8_t octets[OCTETS_MAX];
+    size_t length = script_hex(run, text, octets);
+    world_feed_datagram(&run->world, octets, length);
     world_pump(&run->world);
 }
 
@@ -261,6 +282,20 @@ static void demand(struct run *run, char *text)
     world_pump(&run->world);
 }
 
+static void probe(struct run *run, char *text)
+{
+    struct side *side = script_side_of(run, &text);
+    uint32_t within_ms = (uint32_t)script_number(run, script_word(&text));
+    const char *refused = script_word(&text);
+    int error = dnp3_association_probe(side->association, within_ms, run->world.now);
+    int wanted = script_is(refused, "=")
+                     ? script_is(text, "offline") ? DNP3_ERR_OFFLINE : DNP3_ERR_INVALID
+                     : 0;
+    if (error != wanted)
+        script_fail(run, "probe() said", error ? dnp3_error_text(error) : "ok");
+    world_pump(&run->world);
+}
+
 static void withhold(struct run *run, char *text)
 {
     struct side *side = script_side_of(run, &text);
@@ -342,10 +377,7 @@ static void command(struct run *run, char *text)
             command_point(run, next, &text, &slot->commands[slot->request.count++]);
     }
     int error = dnp3_association_command(side->association, &slot->request);
-    const char *came = error == 0                  ? "ok"
-                       : error == DNP3_ERR_OFFLINE ? "offline"
-                       : error == DNP3_ERR_FULL    ? "full"
-                                                   : "invalid";
+    const char *came = script_error_word(error);
     if (error)
         slot->busy = false;
     if (!script_is(came, wanted))
@@ -367,6 +399,14 @@ static void expect_line(struct run *run, char *text)
     if (script_is(kind, "online")) {
         if (dnp3_association_online(side->association) != script_is(text, "yes"))
             script_fail(run, "online is not", text);
+        return;
+    }
+    if (script_is(kind, "iin")) {
+        char came[8];
+        uint16_t iin = dnp3_association_iin(side->association);
+        snprintf(came, sizeof came, "%02X%02X", iin & 0xFF, iin >> 8);
+        if (!script_is(text, came))
+            script_fail(run, "the indications are", came);
         return;
     }
     script_fail(run, "no such expectation", kind);
@@ -392,7 +432,9 @@ static void expect_line(struct run *run, char *text)
     X(overflows)                                                                                   \
     X(restarts)                                                                                    \
     X(link_timeouts)                                                                               \
-    X(link_discarded)
+    X(link_discarded)                                                                              \
+    X(link_retries)                                                                                \
+    X(link_nacks)
 
 static void counter(struct run *run, char *text)
 {
@@ -492,6 +534,13 @@ static void half_duplex(struct run *run, char *text)
     run->world.half_duplex = true;
 }
 
+/* acks off: the script says what the link layer of an outstation says */
+static void acks(struct run *run, char *text)
+{
+    struct side *side = script_side_of(run, &text);
+    side->manual = script_is(text, "off");
+}
+
 static void say(struct run *run, char *text)
 {
     say_fragment(run, text, true);
@@ -519,6 +568,7 @@ static const struct {
              {"set", set, false, true},
              {"poll", poll, false, true},
              {"broadcasts", broadcasts, false, true},
+             {"acks", acks, false, true},
              {"assign_class", script_assign_class, false, true},
              {"wall", wall, false, true},
              {"line", line_state, false, true},
@@ -532,15 +582,18 @@ static const struct {
              {"<link", say_link, false, false},
              {"<frame", say_any_frame, false, false},
              {"<raw", say_raw, false, false},
+             {"<datagram", say_datagram, false, false},
              {"at", at, false, false},
              {"wait", wait_deadline, false, false},
              {"confirm", confirm, false, false},
              {"refuse", refuse, false, false},
              {"demand", demand, false, false},
+             {"probe", probe, false, false},
              {"withhold", withhold, false, false},
              {"command", command, false, false},
              {"request", script_request, false, false},
              {"broadcast", script_broadcast, false, false},
+             {"file", script_file, false, false},
              {">", heard, true, false},
              {">link", heard_link, true, false},
              {"expect", expect_line, true, false},

@@ -34,6 +34,10 @@ struct side *script_side_of(struct run *run, char **text);
 void script_request(struct run *run, char *text);
 /* broadcast DESTINATION FUNCTION [expires MS] [latch_on INDEX] HEADER.. [= ok|..] */
 void script_broadcast(struct run *run, char *text);
+/* file OPERATION NAME ..., file cancel NAME */
+void script_file(struct run *run, char *text);
+/* How a call's error is spelt: ok, offline, full, invalid. */
+const char *script_error_word(int error);
 /* assign_class HEADER.., before connect */
 void script_assign_class(struct run *run, char *text);
 

@@ -113,6 +113,35 @@ static void on_points(void *user, const struct dnp3_object_header *header,
     world_record(side->world, RECORD_POINTS, side->address, "%s", text);
 }
 
+static void on_attribute(void *user, const struct dnp3_object_header *header,
+                         const struct dnp3_attribute *attribute)
+{
+    struct side *side = user;
+    char text[600];
+    const char *type = dnp3_attribute_type_name(attribute->type);
+    int n = snprintf(text, sizeof text, "%uv%u %u %s ", header->group, header->variation,
+                     attribute->set, type ? type : "?");
+    size_t room = sizeof text - (size_t)n;
+    switch (attribute->type) {
+    case DNP3_ATTRIBUTE_TYPE_VISIBLE_STRING:
+        snprintf(text + n, room, "%.*s", (int)attribute->length, (const char *)attribute->octets);
+        break;
+    case DNP3_ATTRIBUTE_TYPE_FLOAT:
+        snprintf(text + n, room, "%g", attribute->real);
+        break;
+    case DNP3_ATTRIBUTE_TYPE_SIGNED:
+    case DNP3_ATTRIBUTE_TYPE_TIME:
+        snprintf(text + n, room, "%lld", (long long)attribute->integer);
+        break;
+    case DNP3_ATTRIBUTE_TYPE_UNSIGNED:
+        snprintf(text + n, room, "%llu", (unsigned long long)attribute->natural);
+        break;
+    default:
+        snprintf(text + n, room, "%u octets", attribute->length);
+    }
+    world_record(side->world, RECORD_ATTRIBUTE, side->address, "%s", text);
+}
+
 static void on_problem(void *user, const struct dnp3_object_header *header, int error,
                        const uint8_t *octets, size_t length)
 {
@@ -182,6 +211,7 @@ static bool on_line_clear(void *user)
 }
 
 static const struct dnp3_association_callbacks callbacks = {.points = on_points,
+                                                            .attribute = on_attribute,
                                                             .problem = on_problem,
                                                             .fragment_end = on_fragment_end,
                                                             .voided = on_voided,
@@ -191,9 +221,19 @@ static const struct dnp3_association_callbacks callbacks = {.points = on_points,
 
 static const char *const outcomes[] = {"done", "refused", "failed", "unknown"};
 static const char *const reasons[] = {
-    "ok",         "status",  "indication", "echo_mismatch",  "no_answer", "connection_lost",
-    "expired",    "offline", "line_busy",  "select_expired", "no_ack",    "withheld",
-    "interrupted"};
+    "ok",          "status",  "indication", "echo_mismatch",  "no_answer", "connection_lost",
+    "expired",     "offline", "line_busy",  "select_expired", "no_ack",    "withheld",
+    "interrupted", "block",   "malformed",  "cancelled"};
+
+const char *world_outcome(enum dnp3_command_outcome outcome)
+{
+    return outcomes[outcome];
+}
+
+const char *world_reason(enum dnp3_command_reason reason)
+{
+    return reasons[reason];
+}
 
 static void on_done(struct dnp3_command_request *request)
 {
@@ -349,6 +389,9 @@ void world_free(struct world *world)
     for (size_t i = 0; i < ASKS_MAX; i++)
         if (world->asks[i].busy)
             world_record(world, RECORD_BROKEN, 0, "a request has no result");
+    for (size_t i = 0; i < FILES_MAX; i++)
+        if (world->files[i].busy)
+            world_record(world, RECORD_BROKEN, 0, "a file transfer has no result");
 }
 
 /* The line. */
@@ -408,6 +451,40 @@ static void sent_broadcast(struct world *world, const struct dnp3_link_frame *fr
                  frame->source, text);
 }
 
+static void deliver(struct side *side, const struct dnp3_link_frame *frame)
+{
+    struct dnp3_reader fragment;
+    if (!dnp3_transport_receive(&side->down, side->world->pool, frame->source, frame->data,
+                                frame->length, &fragment))
+        return;
+    sent_fragment(side, &fragment);
+    dnp3_transport_release(&side->down, side->world->pool);
+}
+
+static uint64_t hash_of(const struct dnp3_link_frame *frame)
+{
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (size_t i = 0; i < frame->length; i++)
+        hash = (hash ^ frame->data[i]) * 0x100000001B3u;
+    return hash;
+}
+
+/* As an outstation takes it, whether its acknowledgement gets lost or not: once. */
+static void sent_confirmed(struct side *side, const struct dnp3_link_frame *frame)
+{
+    bool fcb = frame->control & DNP3_LINK_FCB;
+    if (!side->linked)
+        broken(side, "confirmed data on a link that is not reset");
+    if (fcb != side->fcb) {
+        if (hash_of(frame) != side->frame)
+            broken(side, "a confirmed frame was repeated with other octets");
+        return;
+    }
+    side->fcb = !fcb;
+    side->frame = hash_of(frame);
+    deliver(side, frame);
+}
+
 static void sent_frame(struct world *world, const struct dnp3_link_frame *frame)
 {
     if (frame->destination >= DNP3_LINK_BROADCAST_FIRST) {
@@ -419,18 +496,41 @@ static void sent_frame(struct world *world, const struct dnp3_link_frame *frame)
         world_record(world, RECORD_BROKEN, frame->destination, "a frame to nobody");
         return;
     }
-    if (frame->control != 0xC4) {
-        world_record(world, RECORD_LINK, side->address, "%02X", frame->control);
-        if (frame->length)
-            broken(side, "a link request or reply has no data");
+    if (frame->control == 0xC4) {
+        if (side->config.link_confirm)
+            broken(side, "unconfirmed data");
+        deliver(side, frame);
         return;
     }
-    struct dnp3_reader fragment;
-    if (!dnp3_transport_receive(&side->down, world->pool, frame->source, frame->data, frame->length,
-                                &fragment))
-        return;
-    sent_fragment(side, &fragment);
-    dnp3_transport_release(&side->down, world->pool);
+    bool reset = frame->control == 0xC0;
+    bool confirmed = (frame->control & ~DNP3_LINK_FCB) == 0xD3;
+    if (side->manual || !(reset || confirmed))
+        world_record(world, RECORD_LINK, side->address, "%02X", frame->control);
+    side->unacknowledged += !side->manual && (reset || confirmed);
+    if (reset) {
+        side->linked = side->fcb = true;
+        side->asked = false;
+    }
+    if (confirmed)
+        sent_confirmed(side, frame);
+    else if (frame->length)
+        broken(side, "a link request or reply has no data");
+}
+
+/* The secondary stations of those that acknowledge by themselves. */
+static void acknowledge(struct world *world)
+{
+    uint8_t octets[DNP3_LINK_FRAME_MAX];
+    for (size_t i = 0; i < world->side_count; i++) {
+        struct side *side = &world->sides[i];
+        for (; side->unacknowledged; side->unacknowledged--) {
+            struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+            dnp3_link_write(&out,
+                            &(struct dnp3_link_frame){.destination = side->config.master_address,
+                                                      .source = (uint16_t)side->address});
+            dnp3_master_feed(world->master, octets, dnp3_writer_length(&out), world->now);
+        }
+    }
 }
 
 void world_pump(struct world *world)
@@ -448,6 +548,7 @@ void world_pump(struct world *world)
             sent_frame(world, &frame);
         if (!frames || world->parser.counters.crc_errors || world->parser.counters.resyncs)
             world_record(world, RECORD_BROKEN, 0, "a write that is no whole frame");
+        acknowledge(world);
         if (i == 100) {
             world_record(world, RECORD_BROKEN, 0, "the master never stops talking");
             return;
@@ -460,6 +561,7 @@ void world_connect(struct world *world)
     world->connected = true;
     for (size_t i = 0; i < world->side_count; i++) {
         world->sides[i].asked = false;
+        world->sides[i].linked = false;
         memset(world->sides[i].guards, 0, sizeof world->sides[i].guards);
     }
     dnp3_master_connected(world->master, world->now);
@@ -469,6 +571,8 @@ void world_connect(struct world *world)
 void world_disconnect(struct world *world)
 {
     world->connected = false;
+    for (size_t i = 0; i < world->side_count; i++)
+        dnp3_transport_reset(&world->sides[i].down, world->pool);
     dnp3_master_disconnected(world->master, world->now);
     if (dnp3_pool_available(world->pool) != world->buffers)
         world_record(world, RECORD_BROKEN, 0, "a pool buffer is out without a connection");
@@ -502,6 +606,14 @@ void world_feed(struct world *world, const uint8_t *octets, size_t length, size_
         dnp3_master_feed(world->master, exact, n, world->now);
         free(exact);
     }
+}
+
+void world_feed_datagram(struct world *world, const uint8_t *octets, size_t length)
+{
+    uint8_t *exact = malloc(length);
+    memcpy(exact, octets, length);
+    dnp3_master_feed_datagram(world->master, exact, length, world->now);
+    free(exact);
 }
 
 /* Nothing may happen before the time that the master named. */

@@ -6,10 +6,12 @@
 #define TESTS_SCENARIOS_WORLD_H
 
 #include "dnp3/broadcast.h"
+#include "dnp3/file_transfer.h"
 #include "dnp3/master.h"
 #include "dnp3/request.h"
 
 enum { SIDES_MAX = 4, POLLS_MAX = 8, TOKENS_MAX = 4096, COMMANDS_MAX = 64 };
+enum { FILES_MAX = 16, FILE_OCTETS_MAX = 4096 };
 enum { ASKS_MAX = 32, ASK_HEADERS_MAX = 700, ASK_POINTS_MAX = 300 };
 
 /* What kinds of things a script expects; order matters within a kind only. */
@@ -22,6 +24,8 @@ enum { ASKS_MAX = 32, ASK_HEADERS_MAX = 700, ASK_POINTS_MAX = 300 };
     X(VOIDED, "voided")                                                                            \
     X(RESULT, "result")                                                                            \
     X(ANSWER, "answer")                                                                            \
+    X(FILE, "file") /* octets, an entry, the result */                                             \
+    X(ATTRIBUTE, "attribute")                                                                      \
     X(BROADCAST, "broadcast") /* sent, or its result */                                            \
     X(STRANGER, "stranger")                                                                        \
     X(BROKEN, "broken rule") /* an invariant that does not hold: never expected */
@@ -59,6 +63,8 @@ struct ask {
     size_t header_count;
     struct dnp3_point points[ASK_POINTS_MAX];
     size_t point_count;
+    struct dnp3_attribute attribute;
+    char text[256]; /* of the attribute */
     struct side *side;
     bool busy;
 };
@@ -78,13 +84,32 @@ struct side {
     bool safe[TOKENS_MAX]; /* by token: the host said so */
     uint32_t last_token;   /* the last one that the host held */
     uint8_t fed_control;   /* of the fragment under way */
-    bool asked;            /* a request left and nothing was answered since */
+    bool manual;           /* the script acknowledges confirmed frames */
+    bool linked;           /* a reset of the link came on this connection */
+    bool fcb;              /* of the next confirmed frame */
+    uint64_t frame;        /* hash of the last one */
+    unsigned unacknowledged;
+    bool asked; /* a request left and nothing was answered since */
     uint64_t asked_ms;
 };
 
 struct request_slot {
     struct dnp3_command_request request;
     struct dnp3_command commands[DNP3_COMMANDS_POINTS_MAX + 1];
+    struct side *side;
+    bool busy;
+};
+
+/* A file transfer of the host's. */
+struct file_slot {
+    struct dnp3_file_transfer transfer;
+    char name[256];
+    char user[64];
+    char password[64];
+    uint8_t content[FILE_OCTETS_MAX];
+    size_t length;
+    size_t given;
+    size_t enough; /* octets or entries after which the host ends it; 0 = never */
     struct side *side;
     bool busy;
 };
@@ -108,6 +133,7 @@ struct world {
     size_t side_count;
     struct request_slot requests[COMMANDS_MAX];
     struct ask asks[ASKS_MAX];
+    struct file_slot files[FILES_MAX];
     struct record *records;
     struct record **tail;
     size_t created; /* allocations when everything was created */
@@ -124,6 +150,7 @@ void world_connect(struct world *world);
 void world_disconnect(struct world *world);
 /* Octets to the master, one feed each `chunk` octets (0: in one piece). */
 void world_feed(struct world *world, const uint8_t *octets, size_t length, size_t chunk);
+void world_feed_datagram(struct world *world, const uint8_t *octets, size_t length);
 /* Takes all that the master wants to send. */
 void world_pump(struct world *world);
 /* Moves the clock to `until`, stopping wherever the master wants to be called. */
@@ -140,6 +167,8 @@ void world_record(struct world *world, enum record_kind kind, unsigned address, 
 /* The oldest record of this kind and address, removed; the caller frees it. NULL: none. */
 struct record *world_steal(struct world *world, enum record_kind kind, unsigned address);
 void record_free(struct record *record);
+const char *world_outcome(enum dnp3_command_outcome outcome);
+const char *world_reason(enum dnp3_command_reason reason);
 const char *record_kind_text(enum record_kind kind);
 
 #endif

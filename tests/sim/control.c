@@ -3,8 +3,8 @@
  * the control's name), else the output status of the same index. */
 #include <string.h>
 
-#include "gateway/log.h"
-#include "gateway/memory.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
 #include "tests/sim/sim.h"
 
 enum { MOVE_MS = 200 };
@@ -48,18 +48,6 @@ static const struct gw_map_point *point_of(const struct gw_mapping *mapping,
     return NULL;
 }
 
-/* On or off, as the code says. */
-static bool turns_on(uint8_t code)
-{
-    enum { OPERATION = 0x0F };
-    unsigned tcc = code >> 6;
-    unsigned operation = code & OPERATION;
-    if (tcc == DNP3_TRIP_CLOSE_TRIP)
-        return false;
-    return tcc == DNP3_TRIP_CLOSE_CLOSE || operation == DNP3_OPERATION_LATCH_ON ||
-           operation == DNP3_OPERATION_PULSE_ON;
-}
-
 static bool is_double_bit(uint8_t type)
 {
     return type == DNP3_POINT_DOUBLE_BIT_INPUT;
@@ -69,7 +57,7 @@ static bool is_double_bit(uint8_t type)
 static double binary_target(const struct gw_map_control *control, const struct gw_map_point *point,
                             const struct dnp3_command *command)
 {
-    bool on = turns_on(command->code);
+    bool on = dnp3_crob_turns_on(command->code);
     for (size_t i = 0; i < control->state_count; i++) {
         const struct gw_map_state *state = &control->states[i];
         if (state->command.code != command->code || state->expect < 0)
@@ -195,6 +183,6 @@ enum dnp3_status sim_control_operate(void *user, const struct dnp3_command *comm
     bool same = point && point->type == output && point->index == command->index;
     if (!same && has_output(outstation, command))
         move_soon(outstation, output, command->index,
-                  is_crob(command) ? turns_on(command->code) : command->value);
+                  is_crob(command) ? dnp3_crob_turns_on(command->code) : command->value);
     return DNP3_STATUS_SUCCESS;
 }

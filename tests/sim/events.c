@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
 #include "tests/sim/sim.h"
 
 enum { BURST_MS = 10, BACKLOG_MS = 1000 };
@@ -50,6 +50,7 @@ static bool make_event(struct sim *sim, struct sim_point *point)
         point->value.now = next_number(point);
     else if (!sim_value_move(&point->value, &sim->random, type))
         return false;
+    sim_tally_made(point);
     sim_outstation_report(point->outstation, type, point->index, point->value.now);
     return true;
 }
@@ -133,6 +134,11 @@ void sim_events_stop(struct sim *sim)
 {
     if (sim->events)
         uv_close((uv_handle_t *)&sim->events->timer, NULL);
+}
+
+void sim_events_pause(struct sim *sim)
+{
+    uv_timer_stop(&sim->events->timer);
 }
 
 void sim_events_release(struct sim *sim)

@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An endpoint: a listener, its connections, and the outstations behind it. Where one channel leads
  * here, a new connection takes them all over at once; where several do, a connection gets those
- * that are addressed on it. Or a serial port, which is one connection while it is there. */
+ * that are addressed on it. Or a port, which is one connection while it is there: a serial one, a
+ * UDP socket, or the call of an outstation that dials in. */
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/channel.h"
-#include "gateway/log.h"
-#include "gateway/memory.h"
+#include "gateway/base/backoff.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "gateway/channel/channel.h"
 #include "tests/sim/sim.h"
 
-enum { BACKLOG = 128, READ_OCTETS = 65536, SUBJECT = 300, REOPEN_MS = 250 };
+enum { BACKLOG = 128, READ_OCTETS = 65536, SUBJECT = 300 };
+
+/* A port that fails is opened again soon: who waits for it in a test waits for all of it. */
+enum { REOPEN_MS = 250, DIAL_MIN_MS = 200, DIAL_MAX_MS = 3000, DIAL_TIMEOUT_MS = 10000 };
 
 struct sim_line {
     struct sim *sim;
     const struct gw_endpoint *endpoint;
-    struct gw_channel *port; /* serial: in place of endpoint and listener */
-    const char *device;
+    struct gw_channel *port;   /* in place of endpoint and listener */
+    const char *device;        /* of a serial port */
+    struct gw_endpoint called; /* by an outstation that dials in */
+    struct gw_channel_config dial;
+    struct gw_backoff backoff;
     uv_timer_t reopen;
     uv_tcp_t listener;
     bool listening;
@@ -49,7 +57,7 @@ static char read_buffer[READ_OCTETS];
 static const char *subject(const struct sim_line *line, char buffer[SUBJECT])
 {
     if (line->port)
-        snprintf(buffer, SUBJECT, "%s", line->device);
+        snprintf(buffer, SUBJECT, "%s", line->device ? line->device : line->dial.name);
     else
         snprintf(buffer, SUBJECT, "%s:%u", line->endpoint->host, line->endpoint->port);
     return buffer;
@@ -90,9 +98,14 @@ bool sim_connection_ready(const struct sim_connection *connection)
 
 void sim_connection_attached(struct sim_connection *connection, int change)
 {
+    const struct sim_line *line = connection->line;
     connection->attached += change;
-    if (connection->attached == 0 && change < 0 && !connection->line->port)
+    if (connection->attached || change > 0)
+        return;
+    if (!line->port)
         close_connection(connection);
+    else if (!line->device) /* it hangs up */
+        gw_channel_close(line->port, false);
 }
 
 static void touch_all(struct sim_connection *connection)
@@ -198,6 +211,10 @@ static void take_octets(struct sim_connection *connection, const void *octets, s
     uint8_t data[DNP3_LINK_DATA_MAX];
     while (!connection->closing && dnp3_link_parser_next(&connection->parser, &in, data, &frame))
         take_frame(connection, &frame);
+    bool datagram = connection->line->port && connection->line->dial.type == GW_CHANNEL_UDP;
+    while (datagram && !connection->closing &&
+           dnp3_link_parser_end(&connection->parser, data, &frame))
+        take_frame(connection, &frame);
 }
 
 static void octets_came(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
@@ -264,7 +281,12 @@ static void connected(uv_stream_t *listener, int status)
     sim_flush(line->sim);
 }
 
-/* Serial lines. */
+/* Serial lines, and outstations that dial in. */
+
+static bool is_served(const struct sim_line *line)
+{
+    return line->dial.type == GW_CHANNEL_UDP && line->dial.endpoint_count == 0;
+}
 
 static void port_opened(void *user)
 {
@@ -277,13 +299,15 @@ static void port_opened(void *user)
     }
     gw_log(GW_LOG_INFO, subject(line, about), "open, %zu outstations behind",
            line->outstation_count);
-    attach_all(connection);
+    if (!is_served(line)) /* else nobody has spoken yet: each is there when it is addressed */
+        attach_all(connection);
     sim_flush(line->sim);
 }
 
 static void port_octets(void *user, const uint8_t *octets, size_t length)
 {
     struct sim_line *line = user;
+    gw_backoff_reset(&line->backoff);
     if (line->connections)
         take_octets(line->connections, octets, length);
     sim_flush(line->sim);
@@ -312,23 +336,64 @@ static void port_closed(void *user, enum gw_reason reason)
         gw_log(GW_LOG_WARNING, subject(line, about), "%s",
                detail ? detail : gw_reason_name(reason));
     close_all(line, NULL);
-    uv_timer_start(&line->reopen, open_port, REOPEN_MS, 0);
+    uv_timer_start(&line->reopen, open_port, gw_backoff_next(&line->backoff), 0);
     sim_flush(line->sim);
 }
 
-static int start_port(struct sim_line *line, const struct gw_channel_config *config)
+static int start_port(struct sim_line *line, const struct gw_channel_config *config,
+                      uint32_t wait_min_ms, uint32_t wait_max_ms)
 {
     static const struct gw_channel_callbacks callbacks = {.opened = port_opened,
                                                           .octets = port_octets,
                                                           .writable = port_writable,
                                                           .closed = port_closed};
-    line->device = config->serial.device;
+    gw_backoff_init(&line->backoff, wait_min_ms, wait_max_ms,
+                    line->sim->options.seed + (uint64_t)(line - line->sim->lines));
     line->port = gw_channel_create(line->sim->loop, config, 0, &callbacks, line);
     if (!line->port)
         return UV_ENOMEM;
     uv_timer_init(line->sim->loop, &line->reopen);
     line->reopen.data = line;
     return uv_timer_start(&line->reopen, open_port, 0, 0);
+}
+
+static int start_serial(struct sim_line *line, const struct gw_channel_config *config)
+{
+    line->device = config->serial.device;
+    return start_port(line, config, REOPEN_MS, REOPEN_MS);
+}
+
+/* Whoever listens everywhere listens here too. */
+static const char *host_to_call(const struct sim *sim, const char *listens)
+{
+    if (sim->options.bind)
+        return sim->options.bind;
+    if (strcmp(listens, "0.0.0.0") == 0)
+        return "127.0.0.1";
+    return strcmp(listens, "::") == 0 ? "::1" : listens;
+}
+
+static int start_dialling(struct sim_line *line, const struct gw_channel_config *config)
+{
+    line->called = (struct gw_endpoint){.host = host_to_call(line->sim, config->listen.host),
+                                        .port = config->listen.port};
+    line->dial = (struct gw_channel_config){.name = line->outstations[0]->config->name,
+                                            .type = config->type == GW_CHANNEL_UDP ? GW_CHANNEL_UDP
+                                                                                   : GW_CHANNEL_TCP,
+                                            .endpoints = &line->called,
+                                            .endpoint_count = 1,
+                                            .connect_timeout_ms = DIAL_TIMEOUT_MS};
+    return start_port(line, &line->dial, DIAL_MIN_MS, DIAL_MAX_MS);
+}
+
+/* A UDP socket that answers whoever spoke to it last. */
+static int start_datagrams(struct sim_line *line, const struct gw_channel_config *config)
+{
+    const char *host = line->sim->options.bind ? line->sim->options.bind : line->endpoint->host;
+    line->dial = (struct gw_channel_config){.name = config->name,
+                                            .type = GW_CHANNEL_UDP,
+                                            .listen = {.host = host, .port = line->endpoint->port}};
+    return start_port(line, &line->dial, REOPEN_MS, REOPEN_MS);
 }
 
 static int resolve(const char *host, uint16_t port, struct sockaddr_storage *address)
@@ -366,8 +431,10 @@ static int start_line(struct sim_line *line)
 
 /* An endpoint of a channel, before equal ones become one line. */
 struct place {
-    const struct gw_endpoint *endpoint; /* NULL: the channel is serial, and a line by itself */
+    const struct gw_endpoint *endpoint; /* NULL: a line by itself */
     size_t channel;
+    bool datagrams;
+    size_t caller; /* the outstation that dials in; SIZE_MAX: all of the channel are here */
 };
 
 static bool bound_alike;
@@ -378,9 +445,12 @@ static int compare_places(const void *a, const void *b)
     const struct place *left = a;
     const struct place *right = b;
     if (!left->endpoint || !right->endpoint)
-        return !left->endpoint && !right->endpoint
+        return left->endpoint || right->endpoint ? !left->endpoint - !right->endpoint
+               : left->channel != right->channel
                    ? (left->channel > right->channel) - (left->channel < right->channel)
-                   : !left->endpoint - !right->endpoint;
+                   : (left->caller > right->caller) - (left->caller < right->caller);
+    if (left->datagrams != right->datagrams)
+        return left->datagrams - right->datagrams;
     int host = bound_alike ? 0 : strcmp(left->endpoint->host, right->endpoint->host);
     if (host)
         return host;
@@ -408,14 +478,14 @@ static size_t chain_length(const struct chains *chains, size_t channel)
     return length;
 }
 
-/* Makes a line of `count` equal places, or of one serial channel. */
+/* Makes a line of `count` equal places, or of one serial channel, or of one that dials in. */
 static int make_line(struct sim *sim, struct sim_line *line, const struct place *places,
                      size_t count, const struct chains *chains)
 {
     const struct gw_channel_config *channel = &sim->config->channels[places[0].channel];
     size_t total = 0;
     for (size_t i = 0; i < count; i++)
-        total += chain_length(chains, places[i].channel);
+        total += places[i].caller != SIZE_MAX ? 1 : chain_length(chains, places[i].channel);
     line->sim = sim;
     line->endpoint = places[0].endpoint;
     line->outstations =
@@ -424,6 +494,10 @@ static int make_line(struct sim *sim, struct sim_line *line, const struct place 
         return UV_ENOMEM;
     for (size_t i = 0; i < count; i++) {
         size_t before = line->outstation_count;
+        if (places[i].caller != SIZE_MAX) {
+            line->outstations[line->outstation_count++] = &sim->outstations[places[i].caller];
+            continue;
+        }
         for (size_t o = chains->first[places[i].channel]; o != SIZE_MAX; o = chains->next[o])
             line->outstations[line->outstation_count++] = &sim->outstations[o];
         line->channels += line->outstation_count > before;
@@ -432,7 +506,17 @@ static int make_line(struct sim *sim, struct sim_line *line, const struct place 
           compare_addresses);
     if (!line->outstation_count)
         return 0;
-    return channel->type == GW_CHANNEL_SERIAL ? start_port(line, channel) : start_line(line);
+    switch ((enum gw_channel_type)channel->type) {
+    case GW_CHANNEL_SERIAL:
+        return start_serial(line, channel);
+    case GW_CHANNEL_TCP_LISTEN:
+        return start_dialling(line, channel);
+    case GW_CHANNEL_UDP:
+        return line->endpoint ? start_datagrams(line, channel) : start_dialling(line, channel);
+    case GW_CHANNEL_TCP:
+        break;
+    }
+    return start_line(line);
 }
 
 static void chain_outstations(const struct sim *sim, const struct chains *chains)
@@ -448,20 +532,35 @@ static void chain_outstations(const struct sim *sim, const struct chains *chains
     }
 }
 
-static size_t list_places(const struct gw_config *config, struct place *places)
+static void add_place(struct place *places, size_t *count, struct place place)
 {
+    if (places)
+        places[*count] = place;
+    ++*count;
+}
+
+/* Their number; `places` may be NULL. */
+static size_t list_places(const struct sim *sim, struct place *places)
+{
+    const struct gw_config *config = sim->config;
     size_t count = 0;
     for (size_t i = 0; i < config->channel_count; i++) {
-        if (config->channels[i].type == GW_CHANNEL_SERIAL) {
-            if (places)
-                places[count] = (struct place){NULL, i};
-            count++;
-        }
-        for (size_t e = 0; e < config->channels[i].endpoint_count; e++) {
-            if (places)
-                places[count] = (struct place){&config->channels[i].endpoints[e], i};
-            count++;
-        }
+        const struct gw_channel_config *channel = &config->channels[i];
+        if (channel->type == GW_CHANNEL_SERIAL)
+            add_place(places, &count, (struct place){NULL, i, false, SIZE_MAX});
+        bool datagrams = channel->type == GW_CHANNEL_UDP;
+        for (size_t e = 0; e < channel->endpoint_count; e++)
+            add_place(places, &count,
+                      (struct place){&channel->endpoints[e], i, datagrams, SIZE_MAX});
+    }
+    for (size_t i = 0; i < config->outstation_count; i++) {
+        size_t number = config->outstations[i].channel;
+        const struct gw_channel_config *channel = &config->channels[number];
+        bool datagrams = channel->type == GW_CHANNEL_UDP;
+        bool calls =
+            channel->type == GW_CHANNEL_TCP_LISTEN || (datagrams && channel->endpoint_count == 0);
+        if (sim->outstations[i].engine && calls)
+            add_place(places, &count, (struct place){NULL, number, datagrams, i});
     }
     return count;
 }
@@ -469,7 +568,7 @@ static size_t list_places(const struct gw_config *config, struct place *places)
 int sim_lines_start(struct sim *sim)
 {
     const struct gw_config *config = sim->config;
-    size_t count = list_places(config, NULL);
+    size_t count = list_places(sim, NULL);
     struct place *places = gw_memory_allocate(GW_OWNER_SESSIONS, (count + 1) * sizeof *places);
     size_t *indexes = gw_memory_allocate(GW_OWNER_SESSIONS,
                                          (config->channel_count + config->outstation_count + 1) *
@@ -479,7 +578,7 @@ int sim_lines_start(struct sim *sim)
     int error = places && indexes && sim->lines ? 0 : UV_ENOMEM;
     if (!error) {
         chain_outstations(sim, &chains);
-        list_places(config, places);
+        list_places(sim, places);
         bound_alike = sim->options.bind != NULL;
         qsort(places, count, sizeof *places, compare_places);
     }

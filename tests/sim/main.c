@@ -6,11 +6,11 @@
 #include <sys/resource.h>
 
 #include "dnp3/error.h"
-#include "gateway/log.h"
-#include "gateway/memory.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
 #include "tests/sim/sim.h"
 
-enum { EXIT_CONFIGURATION = 3, POOL_BUFFERS = 256 };
+enum { EXIT_CONFIGURATION = 3, POOL_BUFFERS = 256, SIGNALS = 4 };
 
 static void raise_file_limit(void)
 {
@@ -90,22 +90,28 @@ static void signalled(uv_signal_t *handle, int number)
     struct sim *sim = handle->data;
     if (number == SIGUSR1)
         sim_events_print(sim);
+    else if (number == SIGUSR2)
+        sim_events_pause(sim);
     else
         stop(sim);
 }
 
-static int start(struct sim *sim, uv_signal_t signals[3])
+static int start(struct sim *sim, uv_signal_t signals[SIGNALS])
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
     uv_timer_init(sim->loop, &sim->clock);
     sim->clock.data = sim;
     uv_timer_start(&sim->clock, move_clocks, 0, 1000);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(sim->loop, &signals[i]);
         signals[i].data = sim;
         uv_signal_start(&signals[i], signalled, numbers[i]);
     }
-    int error = make_outstations(sim);
+    int error = sim_files_start(sim);
+    if (!error)
+        error = make_outstations(sim);
+    if (!error)
+        error = sim_tally_start(sim);
     if (!error)
         error = sim_lines_start(sim);
     if (!error)
@@ -121,6 +127,8 @@ static void release(struct sim *sim)
     for (size_t i = 0; sim->outstations && i < sim->config->outstation_count; i++)
         sim_outstation_release(&sim->outstations[i]);
     gw_memory_release(sim->outstations);
+    sim_files_stop(sim);
+    sim_tally_stop(sim);
     sim_events_release(sim);
     sim_lines_release(sim);
     dnp3_pool_free(sim->pool);
@@ -132,7 +140,7 @@ static void release(struct sim *sim)
 int main(int argc, char **argv)
 {
     struct sim sim = {0};
-    uv_signal_t signals[3];
+    uv_signal_t signals[SIGNALS];
     struct dnp3_allocator allocator = gw_memory_dnp3();
     int code = sim_options_parse(&sim.options, argc, argv);
     if (code)

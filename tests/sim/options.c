@@ -4,38 +4,56 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { EXIT_USAGE = 2, EVENT_BUFFER_DEFAULT = 500, RESPONSE_DELAY_MAX_MS = 60000 };
+enum { NUMBER_MAX = 2000000000 }; /* an analog input's 32 bits, with room above */
 
 static const double rate_max = 1000000;
 
 static const char usage[] =
     "usage: dnp3-sim -c gateway.json [options]\n"
     "Serves every outstation of a gateway's configuration on its own endpoint, or on the other\n"
-    "end of its serial line: name that device in a copy of the configuration.\n"
+    "end of its serial line: name that device in a copy of the configuration. Those of a\n"
+    "tcp_listen channel dial in to it; UDP works both ways.\n"
     "\n"
     "  -c, --config FILE          the gateway's configuration\n"
-    "      --bind ADDRESS         serve every endpoint on this address, at its own port\n"
+    "      --bind ADDRESS         serve every endpoint on this address, at its own port; dial it\n"
     "      --events-per-second N  of all outstations together (1; 0 = none)\n"
     "      --events-total N       stop generating after so many\n"
     "      --numbered             a point's events carry 1, 2, 3, ...; binaries alternate;\n"
     "                             implies --pause\n"
+    "      --number-from N        they begin after N instead (0)\n"
     "      --pause                wait while an event buffer is full, rather than overflow\n"
     "      --event-buffer N       events of each class that an outstation keeps (500)\n"
+    "      --regenerate           repeat an unsolicited response with what there is by then\n"
+    "      --tally FILE           keep a line a point there: events made, events confirmed;\n"
+    "                             it is true at any instant, also after kill -9\n"
     "      --response-delay MS    answer so late, and say so when asked (0)\n"
+    "      --files FOLDER         serve its files, to be read, written and deleted\n"
+    "      --files-user USER:PASSWORD  only to who authenticates so\n"
+    "      --link-confirm         send confirmed link frames\n"
     "      --seed N               other values and another order (1)\n"
     "  -h, --help                 this text\n"
     "\n"
-    "SIGUSR1 prints the events made and confirmed as a JSON line on standard output.\n";
+    "SIGUSR1 prints the events made and confirmed as a JSON line on standard output; after "
+    "SIGUSR2\n"
+    "no more are made.\n";
 
 enum {
     OPTION_BIND = 256,
     OPTION_RATE,
     OPTION_TOTAL,
     OPTION_NUMBERED,
+    OPTION_NUMBER_FROM,
     OPTION_PAUSE,
     OPTION_BUFFER,
+    OPTION_REGENERATE,
+    OPTION_TALLY,
     OPTION_DELAY,
+    OPTION_FILES,
+    OPTION_FILES_USER,
+    OPTION_LINK_CONFIRM,
     OPTION_SEED
 };
 
@@ -45,9 +63,15 @@ static const struct option long_options[] = {
     {"events-per-second", required_argument, NULL, OPTION_RATE},
     {"events-total", required_argument, NULL, OPTION_TOTAL},
     {"numbered", no_argument, NULL, OPTION_NUMBERED},
+    {"number-from", required_argument, NULL, OPTION_NUMBER_FROM},
     {"pause", no_argument, NULL, OPTION_PAUSE},
+    {"regenerate", no_argument, NULL, OPTION_REGENERATE},
+    {"tally", required_argument, NULL, OPTION_TALLY},
     {"event-buffer", required_argument, NULL, OPTION_BUFFER},
     {"response-delay", required_argument, NULL, OPTION_DELAY},
+    {"files", required_argument, NULL, OPTION_FILES},
+    {"files-user", required_argument, NULL, OPTION_FILES_USER},
+    {"link-confirm", no_argument, NULL, OPTION_LINK_CONFIRM},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -89,6 +113,14 @@ static bool take_option(struct sim_options *options, int option, const char *arg
         options->numbered = true;
         options->pause = true;
         return true;
+    case OPTION_NUMBER_FROM:
+        return whole_number(argument, NUMBER_MAX, &options->number_from);
+    case OPTION_REGENERATE:
+        options->regenerate = true;
+        return true;
+    case OPTION_TALLY:
+        options->tally = argument;
+        return true;
     case OPTION_PAUSE:
         options->pause = true;
         return true;
@@ -101,6 +133,15 @@ static bool take_option(struct sim_options *options, int option, const char *arg
         if (!whole_number(argument, RESPONSE_DELAY_MAX_MS, &number))
             return false;
         options->response_delay_ms = (uint32_t)number;
+        return true;
+    case OPTION_FILES:
+        options->files = argument;
+        return true;
+    case OPTION_FILES_USER:
+        options->files_user = argument;
+        return strchr(argument, ':') != NULL;
+    case OPTION_LINK_CONFIRM:
+        options->link_confirm = true;
         return true;
     case OPTION_SEED:
         return whole_number(argument, UINT64_MAX, &options->seed);

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "gateway/log.h"
-#include "gateway/memory.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
 #include "tests/sim/sim.h"
 
 enum { DEFAULT_POINTS = 4, RESTART_MS = 1000, NEED_TIME_EVERY_MS = 3600 * 1000 };
@@ -54,11 +54,23 @@ static int64_t restart(void *user, bool cold)
     return RESTART_MS;
 }
 
-static const struct dnp3_outstation_callbacks callbacks = {.select = sim_control_select,
-                                                           .operate = sim_control_operate,
-                                                           .write_time = write_clock,
-                                                           .time = read_clock,
-                                                           .restart = restart};
+/* Any string may be written: a name, a text on a display. */
+static bool write_string(void *user, const struct dnp3_point *string)
+{
+    const struct sim_outstation *outstation = user;
+    gw_log(GW_LOG_INFO, outstation->config->name, "octet string %u: %u octets written",
+           (unsigned)string->index, (unsigned)string->length);
+    return true;
+}
+
+#define CALLBACKS                                                                                  \
+    .select = sim_control_select, .operate = sim_control_operate, .write_time = write_clock,       \
+    .time = read_clock, .restart = restart, .write_attribute = sim_attribute_write,                \
+    .write_string = write_string, .event_confirmed = sim_tally_confirmed
+
+static const struct dnp3_outstation_callbacks callbacks = {CALLBACKS};
+static const struct dnp3_outstation_callbacks callbacks_with_files = {CALLBACKS,
+                                                                      .files = &sim_files};
 
 static void deadline_passed(uv_timer_t *timer)
 {
@@ -189,7 +201,7 @@ static void add_point(struct sim_outstation *outstation, enum dnp3_point_type ty
     const struct gw_map_point *map = gw_mapping_find(mapping, type, index);
     struct sim_value value = sim_value_start(&outstation->sim->random, type, map);
     if (outstation->sim->options.numbered)
-        value.now = 0;
+        value.now = (double)outstation->sim->options.number_from;
     set_point(outstation, type, index, value.now, DNP3_EVENT_SUPPRESS);
     if (!moves_by_itself(type))
         return;
@@ -199,7 +211,8 @@ static void add_point(struct sim_outstation *outstation, enum dnp3_point_type ty
                            .index = index,
                            .type = (uint8_t)type,
                            .held = is_controlled(mapping, map),
-                           .value = value};
+                           .value = value,
+                           .number = (uint32_t)outstation->sim->options.number_from};
 }
 
 /* Calls back for every point that the outstation has. */
@@ -220,8 +233,10 @@ static void each_point(const struct gw_mapping *mapping, void *user,
 static void count_point(void *user, enum dnp3_point_type type, uint32_t index)
 {
     struct dnp3_database_config *config = user;
-    if (index < UINT16_MAX && config->count[type] <= index)
-        config->count[type] = (uint16_t)(index + 1);
+    if ((unsigned)type >= DNP3_DATABASE_TYPES) /* what an outstation has beside its points */
+        return;
+    if (index < DNP3_DATABASE_POINTS_MAX && config->count[type] <= index)
+        config->count[type] = index + 1;
 }
 
 /* The variations that show what an analog control's encoding can carry. */
@@ -264,6 +279,24 @@ static void make_present(void *user, enum dnp3_point_type type, uint32_t index)
     add_point(outstation, type, index);
 }
 
+/* Commands of every index that has an output or a control become events, once a class is assigned
+ * to them. */
+static void count_commands(const struct gw_mapping *mapping, struct dnp3_database_config *config)
+{
+    static const enum dnp3_point_type outputs[] = {
+        [GW_CONTROL_BINARY_OUTPUT] = DNP3_POINT_BINARY_OUTPUT_STATUS,
+        [GW_CONTROL_ANALOG_OUTPUT] = DNP3_POINT_ANALOG_OUTPUT_STATUS};
+    static const enum dnp3_point_type commands[] = {
+        [GW_CONTROL_BINARY_OUTPUT] = DNP3_POINT_BINARY_COMMAND_EVENT,
+        [GW_CONTROL_ANALOG_OUTPUT] = DNP3_POINT_ANALOG_COMMAND_EVENT};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        config->count[commands[i]] = config->count[outputs[i]];
+        config->setup[commands[i]].absent = false;
+    }
+    for (size_t i = 0; i < mapping->control_count; i++)
+        count_point(config, commands[mapping->controls[i].type], mapping->controls[i].index);
+}
+
 static struct dnp3_outstation_config engine_config(const struct sim_outstation *outstation)
 {
     const struct gw_profile *profile = outstation->config->profile;
@@ -274,7 +307,10 @@ static struct dnp3_outstation_config engine_config(const struct sim_outstation *
     config.master_address = profile->master_address;
     config.confirm_timeout_ms = profile->confirm_timeout_ms;
     config.response_delay_ms = options->response_delay_ms;
-    config.unsolicited = true;
+    config.link_confirm = options->link_confirm;
+    config.regenerate = options->regenerate;
+    /* Configured to be silent unless asked. */
+    config.unsolicited = profile->unsolicited || profile->unsolicited_untouched;
     config.need_time = true;
     config.need_time_every_ms = NEED_TIME_EVERY_MS;
     for (unsigned i = 0; i < DNP3_EVENT_CLASSES; i++)
@@ -282,6 +318,7 @@ static struct dnp3_outstation_config engine_config(const struct sim_outstation *
     for (unsigned type = 0; type < DNP3_DATABASE_TYPES; type++)
         config.database.setup[type].absent = true;
     each_point(outstation->config->mapping, &config.database, count_point);
+    count_commands(outstation->config->mapping, &config.database);
     return config;
 }
 
@@ -293,11 +330,14 @@ int sim_outstation_init(struct sim_outstation *outstation, struct sim *sim,
     outstation->config = config;
     outstation->armed = UINT64_MAX;
     struct dnp3_outstation_config engine = engine_config(outstation);
+    if (sim_attributes_init(outstation, &engine))
+        return -1;
     size_t points = 0;
     for (unsigned type = 0; type < DNP3_DATABASE_TYPES; type++)
         points += engine.database.count[type];
     outstation->engine =
-        dnp3_outstation_create(&allocator, sim->pool, &engine, &callbacks, outstation);
+        dnp3_outstation_create(&allocator, sim->pool, &engine,
+                               sim->files < 0 ? &callbacks : &callbacks_with_files, outstation);
     outstation->points =
         gw_memory_allocate(GW_OWNER_POINTS, (points + 1) * sizeof *outstation->points);
     if (!outstation->engine || !outstation->points)
@@ -320,4 +360,5 @@ void sim_outstation_release(struct sim_outstation *outstation)
 {
     dnp3_outstation_free(outstation->engine);
     gw_memory_release(outstation->points);
+    sim_attributes_release(outstation);
 }

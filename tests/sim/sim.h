@@ -9,7 +9,7 @@
 #include <uv.h>
 
 #include "dnp3/outstation.h"
-#include "gateway/config.h"
+#include "gateway/config/config.h"
 #include "tests/sim/options.h"
 #include "tests/sim/value.h"
 
@@ -25,7 +25,7 @@ struct sim_point {
     uint8_t type;
     bool held; /* a control moves it, nothing else does */
     struct sim_value value;
-    uint32_t number; /* its events so far, with --numbered */
+    uint32_t number; /* of its last event, with --numbered */
 };
 
 struct sim_outstation {
@@ -39,6 +39,8 @@ struct sim_outstation {
     struct sim_point *points;
     size_t point_count;
     struct sim_pending *pending;       /* moves that a control has started */
+    struct sim_attributes *attributes; /* its table of device attributes */
+    uint32_t file_key;                 /* opens or deletes one file; 0 = none is given out */
     struct sim_outstation *next_dirty; /* to be asked for octets at the end of the turn */
     bool dirty;
     bool restarting;
@@ -49,6 +51,7 @@ struct sim {
     struct sim_options options;
     struct gw_config *config;
     struct dnp3_pool *pool;
+    int files; /* the folder that is served, -1 = none */
     struct sim_random random;
     struct sim_outstation *outstations; /* config->outstations, one each, disabled ones empty */
     struct sim_line *lines;
@@ -56,7 +59,8 @@ struct sim {
     struct sim_outstation *dirty; /* first of those touched */
     struct sim_outstation *last_dirty;
     struct sim_events *events;
-    uv_timer_t clock; /* moves the points of type time */
+    struct sim_tally *tally; /* NULL: none is kept */
+    uv_timer_t clock;        /* moves the points of type time */
 };
 
 /* outstation.c */
@@ -83,6 +87,27 @@ enum dnp3_status sim_control_operate(void *user, const struct dnp3_command *comm
 /* Forgets what has not moved yet. */
 void sim_control_stop(struct sim_outstation *outstation);
 
+/* attributes.c */
+/* Fills in the table of device attributes; the counts are the engine's. */
+int sim_attributes_init(struct sim_outstation *outstation, struct dnp3_outstation_config *engine);
+bool sim_attribute_write(void *user, const struct dnp3_attribute *attribute);
+void sim_attributes_release(struct sim_outstation *outstation);
+
+/* tally.c */
+/* Makes the file of --tally, if that was given, with a line for each point; after the outstations.
+ */
+int sim_tally_start(struct sim *sim);
+/* Both may be called without a tally, and for points that it has not. */
+void sim_tally_made(struct sim_point *point);
+void sim_tally_confirmed(void *user, enum dnp3_point_type type, const struct dnp3_point *event);
+void sim_tally_stop(struct sim *sim);
+
+/* files.c */
+extern const struct dnp3_outstation_files sim_files;
+/* Opens the folder of --files, if that was given; before the outstations. */
+int sim_files_start(struct sim *sim);
+void sim_files_stop(struct sim *sim);
+
 /* line.c */
 int sim_lines_start(struct sim *sim);
 void sim_lines_stop(struct sim *sim);
@@ -96,6 +121,8 @@ void sim_connection_attached(struct sim_connection *connection, int change);
 /* events.c */
 int sim_events_start(struct sim *sim);
 void sim_events_stop(struct sim *sim);
+/* No more are made. */
+void sim_events_pause(struct sim *sim);
 void sim_events_release(struct sim *sim);
 /* A JSON line: events made and confirmed, in all and by outstation. */
 void sim_events_print(const struct sim *sim);

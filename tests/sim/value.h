@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gateway/mapping.h"
+#include "gateway/mapping/mapping.h"
 
 struct sim_random {
     uint64_t state;

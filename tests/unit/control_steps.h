@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "gateway/log.h"
-#include "gateway/memory.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
 #include "tests/lib/control_bench.h"
 
 #define NO_SWITCH "/nonexistent/no-controls"
@@ -45,7 +45,7 @@ static inline int start(void **state)
 static inline int stop(void **state)
 {
     (void)state;
-    gw_controls_free(bench.controls);
+    bench_stop(&bench);
     return gw_memory_used(GW_OWNER_CONTROLS) == 0 ? 0 : -1;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The broker's side is a libuv server, the MQTT client's a pipe handle, all in one loop. */
-#include "gateway/broker.h"
+#include "gateway/mqtt/broker.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
 
 enum { PATIENCE_MS = 20000, CHUNK = 64 * 1024 };
 

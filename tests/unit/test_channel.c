@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TCP channels on a real loop against sockets of 127.0.0.1 that do what field devices do. */
-#include "gateway/channel.h"
+#include "gateway/channel/channel.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -12,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
 
 enum { PATIENCE_MS = 20000, CHUNK = 60000 };
 
@@ -234,6 +236,48 @@ static void test_resolve(void **unused)
     destroy(&f);
 }
 
+/* In place of the C library's: "two.example" has two addresses, the first of which nobody serves.
+ */
+int getaddrinfo(const char *restrict node, const char *restrict service,
+                const struct addrinfo *restrict hints, struct addrinfo **restrict found)
+{
+    int (*library)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&library, &symbol, sizeof library);
+    if (strcmp(node, "two.example") != 0)
+        return library(node, service, hints, found);
+    int error = library("127.0.0.2", service, hints, found);
+    return error ? error : library("127.0.0.1", service, hints, &(*found)->ai_next);
+}
+
+static void test_every_address_of_a_name_is_tried(void **unused)
+{
+    struct fixture f;
+    (void)unused;
+    create(&f);
+    f.endpoints[0].host = "two.example";
+    gw_channel_open(f.channel);
+    wait_for(&f, f.opened == 1);
+    assert_int_equal(f.closed, 0);
+    close(accept(f.listener, NULL, NULL));
+    wait_for(&f, f.closed == 1);
+    assert_int_equal(f.reason, GW_REASON_CLOSED_BY_PEER);
+    gw_channel_open(f.channel);
+    uv_run(&f.loop, UV_RUN_ONCE); /* closed while it goes from one to the next */
+    gw_channel_close(f.channel, false);
+    wait_for(&f, f.closed == 2);
+    assert_int_equal(f.reason, GW_REASON_OK);
+    close(f.listener); /* none of them answers: one word for all */
+    f.listener = bind_any(&f.port);
+    f.endpoints[0].port = f.port;
+    gw_channel_open(f.channel);
+    wait_for(&f, f.closed == 3);
+    assert_int_equal(f.reason, GW_REASON_CONNECT_REFUSED);
+    gw_channel_open(f.channel);
+    uv_run(&f.loop, UV_RUN_ONCE);
+    destroy(&f);
+}
+
 /* Takes what has come, adds it to `total` and returns that. */
 static size_t drain(int peer, size_t *total)
 {
@@ -284,6 +328,25 @@ static void test_abort_throws_away_what_has_not_left(void **unused)
     destroy(&f);
 }
 
+/* It says no more, and reads on later: what it has not got until now would be late (rule 15). */
+static void test_what_a_peer_left_behind_does_not_arrive(void **unused)
+{
+    struct fixture f;
+    char octet;
+    (void)unused;
+    create(&f);
+    int peer = open_and_accept(&f);
+    fill(&f);
+    shutdown(peer, SHUT_WR);
+    wait_for(&f, f.closed == 1);
+    assert_int_equal(f.reason, GW_REASON_CLOSED_BY_PEER);
+    while (recv(peer, &octet, 1, 0) > 0)
+        ;
+    assert_int_equal(errno, ECONNRESET);
+    close(peer);
+    destroy(&f);
+}
+
 static void test_closed_by_the_peer(void **unused)
 {
     struct fixture f;
@@ -327,8 +390,10 @@ int main(void)
         cmocka_unit_test(test_refused_then_the_next_endpoint),
         cmocka_unit_test(test_connect_timeout),
         cmocka_unit_test(test_resolve),
+        cmocka_unit_test(test_every_address_of_a_name_is_tried),
         cmocka_unit_test(test_a_peer_that_does_not_read),
         cmocka_unit_test(test_abort_throws_away_what_has_not_left),
+        cmocka_unit_test(test_what_a_peer_left_behind_does_not_arrive),
         cmocka_unit_test(test_closed_by_the_peer),
         cmocka_unit_test(test_free_while_open_and_while_writing),
     };

@@ -8,19 +8,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/serial.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "gateway/channel.h"
-#include "gateway/log.h"
-#include "gateway/memory.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "gateway/channel/channel.h"
 
 /* The loop is woken every LOOK_MS, for what happens at the terminal's other end. */
 enum { PATIENCE_MS = 20000, LOOK_MS = 2, CHUNK = 200 };
@@ -229,6 +231,43 @@ static void test_settings(void **unused)
     destroy(&f);
 }
 
+/* In place of the C library's: a driver that has an RS-485 mode, where `has_rs485`. */
+static bool has_rs485;
+static struct serial_rs485 rs485;
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list arguments;
+    va_start(arguments, request);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    if (request != TIOCSRS485 || !has_rs485)
+        return (int)syscall(SYS_ioctl, fd, request, argument);
+    memcpy(&rs485, argument, sizeof rs485);
+    return 0;
+}
+
+static void test_rs485_of_the_port(void **unused)
+{
+    struct fixture f;
+    struct gw_serial_error error;
+    const char *lacks;
+    (void)unused;
+    create(&f);
+    has_rs485 = true;
+    gw_serial_close(gw_serial_open(&f.config.serial, &error, &lacks));
+    assert_int_equal(rs485.flags, 0); /* not asked for: left as it is */
+    f.config.serial.rs485 = true;
+    int fd = gw_serial_open(&f.config.serial, &error, &lacks);
+    assert_true(fd >= 0);
+    assert_null(lacks);
+    assert_int_equal(rs485.flags, SER_RS485_ENABLED | SER_RS485_RTS_ON_SEND);
+    gw_serial_close(fd);
+    open_channel(&f);
+    has_rs485 = false;
+    destroy(&f);
+}
+
 /* Without a driver that has it, the port is used all the same, and the log says what is missing. */
 static void test_rs485_that_the_port_does_not_have(void **unused)
 {
@@ -389,6 +428,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_octet_both_ways),
         cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_rs485_of_the_port),
         cmocka_unit_test(test_rs485_that_the_port_does_not_have),
         cmocka_unit_test(test_what_cannot_be_opened),
         cmocka_unit_test(test_unplugged_and_plugged_in),

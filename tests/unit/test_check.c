@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/check.h"
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
+#include "gateway/config/check.h"
 
-static char *report(void)
+static char *report(void (*print)(FILE *out, const struct gw_config *config))
 {
     struct gw_config_errors errors = {0};
     struct gw_config *config = NULL;
@@ -23,7 +23,7 @@ static char *report(void)
     assert_int_equal(gw_config_load("../mappings/gateway.json", &config, &errors), 0);
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
-    gw_check_print(out, config);
+    print(out, config);
     fclose(out);
     gw_config_errors_free(&errors);
     gw_config_free(config);
@@ -35,8 +35,12 @@ static void test_report(void **state)
     (void)state;
     static const char *const lines[] = {
         "gateway north, from ../mappings/gateway.json, revision ",
-        "  broker      mqtt://broker:1883\n",
-        "  listens to  dnp3/north/+/set/#\n",
+        "  broker      mqtt://broker:1883, MQTT 5\n",
+        "  listens to  dnp3/north/+/set/#\n              dnp3/north/+/arm/#\n"
+        "              dnp3/north/+/command/#\n",
+        "  spool       none: while the broker is away events stay in the outstations,\n"
+        "              AND AFTER A RESTART AN ID THAT OPERATED OPERATES AGAIN\n",
+        "  commands    integrity\n",
         "outstation recloser-17 (Hilltop)\n",
         "  connects    tcp://10.0.4.10:20000, master 1 to outstation 10\n",
         "  startup     reads classes 1, 2, 3, 0; unsolicited classes 1, 2, 3; time sync lan\n",
@@ -60,7 +64,7 @@ static void test_report(void **state)
         "  mapping  ",
         "memory for 4 outstations, 3 channels, 48 mapped points; others as they come\n",
     };
-    char *text = report();
+    char *text = report(gw_check_print);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         if (!strstr(text, lines[i]))
             fail_msg("not in the report: %s", lines[i]);
@@ -68,9 +72,49 @@ static void test_report(void **state)
     free(text);
 }
 
+static void test_acl(void **state)
+{
+    (void)state;
+    char *text = report(gw_check_print_acl);
+    const char *rules = strstr(text, "\n# The gateway");
+    assert_non_null(rules);
+    assert_string_equal(rules, "\n# The gateway: its mqtt.username, which the configuration lacks\n"
+                               "user north\n"
+                               "topic write dnp3/north/status\n"
+                               "topic write dnp3/north/+/status\n"
+                               "topic write dnp3/north/+/meta\n"
+                               "topic write dnp3/north/+/undecoded\n"
+                               "topic write dnp3/north/+/point/#\n"
+                               "topic write dnp3/north/+/result/#\n"
+                               "topic read dnp3/north/status\n"
+                               "topic read dnp3/north/+/set/#\n"
+                               "topic read dnp3/north/+/arm/#\n"
+                               "topic read dnp3/north/+/command/#\n"
+                               "\n# Sees everything, commands nothing\n"
+                               "user reader\n"
+                               "topic read dnp3/north/status\n"
+                               "topic read dnp3/north/+/status\n"
+                               "topic read dnp3/north/+/meta\n"
+                               "topic read dnp3/north/+/undecoded\n"
+                               "topic read dnp3/north/+/point/#\n"
+                               "topic read dnp3/north/+/result/#\n"
+                               "\n# Sees everything, and commands\n"
+                               "user operator\n"
+                               "topic read dnp3/north/status\n"
+                               "topic read dnp3/north/+/status\n"
+                               "topic read dnp3/north/+/meta\n"
+                               "topic read dnp3/north/+/undecoded\n"
+                               "topic read dnp3/north/+/point/#\n"
+                               "topic read dnp3/north/+/result/#\n"
+                               "topic write dnp3/north/+/set/#\n"
+                               "topic write dnp3/north/+/arm/#\n"
+                               "topic write dnp3/north/+/command/#\n");
+    free(text);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_report)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_report), cmocka_unit_test(test_acl)};
     gw_memory_adopt();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

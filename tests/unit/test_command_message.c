@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/command_message.h"
+#include "gateway/command/command_message.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,12 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dnp3/error.h"
-#include "gateway/config.h"
-#include "gateway/memory.h"
-#include "gateway/topic.h"
+#include "gateway/base/memory.h"
+#include "gateway/config/config.h"
+#include "gateway/mapping/topic.h"
 
 static struct gw_config *load(const char *text, const char *other)
 {
@@ -103,7 +104,8 @@ static const char full[] =
     "  \"profiles\": { \"default\": { \"keep_alive_s\": 0.25 },"
     "    \"fast\": { \"extends\": \"base\", \"polls\": [ { \"group\": 30, \"variation\": 5, "
     "\"index\": \"0..9\", \"every_s\": 0.5 } ] },"
-    "    \"base\": { \"response_timeout_s\": 2, \"unsolicited\": null, \"integrity\": [] } },\n"
+    "    \"base\": { \"response_timeout_s\": 2, \"link_confirm\": true, \"unsolicited\": null, "
+    "\"integrity\": [] } },\n"
     "  \"outstations\": [\n"
     "    { \"name\": \"a\", \"connect\": [\"tcp://${TEST_HOST}:1\", \"tcp://h2:2\"], \"address\": "
     "10, \"vars\": { \"area\": \"east\" } },\n"
@@ -153,6 +155,8 @@ static void test_full(void **state)
     assert_string_equal(b->profile->name, "fast");
     assert_int_equal(b->profile->response_timeout_ms, 2000);
     assert_true(b->profile->unsolicited_untouched);
+    assert_true(b->profile->link_confirm);
+    assert_false(a->profile->link_confirm);
     assert_int_equal(b->profile->integrity, 0);
     assert_int_equal(b->profile->keep_alive_ms, 60000);
     assert_int_equal(b->profile->poll_count, 1);
@@ -278,6 +282,74 @@ static void test_password(void **state)
     unlink(main_path);
 }
 
+static void put(const char *folder, const char *name, const char *text)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+/* The same name in another folder's file is another password. */
+static void test_file_passwords(void **state)
+{
+    static const char gateway[] =
+        "{\"gateway\":\"g\",\"mqtt\":{\"url\":\"mqtt://b\"},\"include\":[\"more/lanes.json\"],"
+        "\"profiles\":{\"default\":{\"file_user\":\"us\",\"file_password_file\":\"secret\"}},"
+        "\"outstations\":["
+        "{\"name\":\"a\",\"connect\":\"tcp://10.0.0.1\",\"address\":10},"
+        "{\"name\":\"b\",\"connect\":\"tcp://10.0.0.2\",\"address\":10,\"keep_alive_s\":5},"
+        "{\"name\":\"c\",\"connect\":\"tcp://10.0.0.3\",\"address\":10,"
+        "\"file_password_file\":\"secret\"}]}";
+    static const char included[] =
+        "{\"outstations\":["
+        "{\"name\":\"d\",\"connect\":\"tcp://10.0.0.4\",\"address\":10,"
+        "\"file_password_file\":\"secret\"},"
+        "{\"name\":\"e\",\"connect\":\"tcp://10.0.0.5\",\"address\":10,\"file_user\":\"them\"}]}";
+    static const char *const names[] = {"gateway.json", "secret", "more/lanes.json", "more/secret"};
+    char folder[] = "/tmp/test_config_XXXXXX";
+    char path[64];
+    char longest[GW_FILE_LOGIN_MAX] = {0};
+    struct gw_config_errors errors = {0};
+    struct gw_config *config = NULL;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/more", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put(folder, names[0], gateway);
+    put(folder, names[1], "s3cret\n");
+    put(folder, names[2], included);
+    memset(longest, 'x', GW_FILE_LOGIN_MAX - strlen("us"));
+    put(folder, names[3], longest);
+    snprintf(path, sizeof path, "%s/%s", folder, names[0]);
+    assert_int_equal(gw_config_load(path, &config, &errors), 0);
+    for (size_t i = 0; i < 5; i++) {
+        const struct gw_profile *profile = config->outstations[i].profile;
+        assert_string_equal(profile->file_user, i == 4 ? "them" : "us");
+        assert_string_equal(profile->file_password, i == 3 ? longest : "s3cret");
+    }
+    gw_config_errors_print(&errors, stderr);
+    assert_int_equal(errors.count, 0);
+    gw_config_errors_free(&errors);
+    free_all(config);
+    longest[strlen(longest)] = 'x'; /* one octet more than there may be */
+    put(folder, names[3], longest);
+    assert_int_not_equal(gw_config_load(path, &config, &errors), 0);
+    assert_int_equal(errors.count, 1);
+    assert_string_equal(errors.items[0].message,
+                        "user name and password have more than 200 octets together");
+    gw_config_errors_free(&errors);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    snprintf(path, sizeof path, "%s/more", folder);
+    rmdir(path);
+    rmdir(folder);
+}
+
 static void test_missing_file(void **state)
 {
     (void)state;
@@ -340,10 +412,11 @@ static void test_many_outstations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_full),
-        cmocka_unit_test(test_topics),      cmocka_unit_test(test_shipped),
-        cmocka_unit_test(test_password),    cmocka_unit_test(test_missing_file),
-        cmocka_unit_test(test_many_errors), cmocka_unit_test(test_many_outstations),
+        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_topics),           cmocka_unit_test(test_shipped),
+        cmocka_unit_test(test_password),         cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_file_passwords),   cmocka_unit_test(test_many_errors),
+        cmocka_unit_test(test_many_outstations),
     };
     gw_memory_adopt();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/config.h"
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
+#include "gateway/config/config.h"
 
 static const char folder[] = "config";
 static const char secret[] = "hunter2hunter2";

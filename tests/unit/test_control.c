@@ -108,7 +108,7 @@ static void test_inhibited_by_configuration_and_by_the_switch(void **state)
     int file = mkstemp(path);
     assert_true(file >= 0);
     close(file);
-    gw_controls_free(bench.controls);
+    bench_stop(&bench);
     bench_start(&bench, config, path);
     command("breaker", "open");
     expect_refusal("inhibited");
@@ -160,7 +160,7 @@ static void test_the_earliest_expiry_goes_with_the_request(void **state)
         assert_int_equal(bench.request->mode, DNP3_DIRECT_OPERATE);
         assert_int_equal(bench.request->expires_ms, cases[i].expires_ms);
         finish_done();
-        gw_controls_free(bench.controls);
+        bench_stop(&bench);
         start(state);
     }
     struct gw_mqtt_message message = message_of("dnp3/north/r17/set/plain", "on");
@@ -229,9 +229,9 @@ static void test_outcomes(void **state)
         assert_non_null(bench.request);
         bench_finish(&bench, cases[i].outcome, cases[i].stage, cases[i].reason, cases[i].status);
         assert_int_equal(bench.published, 1);
-        assert_int_equal(bench.polled, cases[i].polls);
+        assert_int_equal(bench.looked, cases[i].polls);
         expect_text(cases[i].text);
-        gw_controls_free(bench.controls);
+        bench_stop(&bench);
         start(state);
     }
 }
@@ -241,10 +241,10 @@ static void test_poll_after_is_a_choice_but_not_for_the_unknown(void **state)
     (void)state;
     command("plain", "on");
     finish_done();
-    assert_int_equal(bench.polled, 0);
+    assert_int_equal(bench.looked, 0);
     command("plain", "off");
     bench_finish(&bench, DNP3_OUTCOME_UNKNOWN, DNP3_STAGE_OPERATE, DNP3_REASON_NO_ANSWER, 127);
-    assert_int_equal(bench.polled, 1);
+    assert_int_equal(bench.looked, 1);
 }
 
 static void test_errors_of_the_association(void **state)

@@ -9,7 +9,7 @@ static void test_feedback_comes_late(void **state)
     move("breaker", 1);
     finish_done();
     assert_int_equal(bench.published, 0);
-    assert_int_equal(bench.polled, 1);
+    assert_int_equal(bench.looked, 1);
     assert_int_equal(gw_controls_deadline(bench.controls), 5000 + 5000);
     move("breaker", 0);
     move("level", 2);

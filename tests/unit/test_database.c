@@ -45,6 +45,23 @@ static void starts_restarted(void **state)
     dnp3_database_free(database);
 }
 
+static void has_no_more_points_than_indexes(void **state)
+{
+    (void)state;
+    struct dnp3_database_config config;
+    dnp3_database_config_default(&config);
+    config.count[DNP3_POINT_COUNTER] = DNP3_DATABASE_POINTS_MAX + 1;
+    assert_null(dnp3_database_create(&heap, &config));
+    config.count[DNP3_POINT_COUNTER] = DNP3_DATABASE_POINTS_MAX;
+    struct dnp3_database *database = dnp3_database_create(&heap, &config);
+    assert_non_null(database);
+    assert_int_equal(dnp3_database_count(database, DNP3_POINT_COUNTER), 65536);
+    assert_int_equal(update(database, DNP3_POINT_COUNTER, 65535, 3, 1, DNP3_EVENT_FORCE), 1);
+    assert_int_equal(update(database, DNP3_POINT_COUNTER, 65536, 3, 1, DNP3_EVENT_FORCE),
+                     DNP3_ERR_UNKNOWN);
+    dnp3_database_free(database);
+}
+
 static void detects_by_deadband_and_flags(void **state)
 {
     (void)state;
@@ -127,6 +144,26 @@ static void configure_checks_what_belongs_to_the_type(void **state)
     dnp3_database_free(database);
 }
 
+/* Command events and the types that are no measured points have no table. */
+static void types_without_points(void **state)
+{
+    (void)state;
+    struct dnp3_database *database = make(DNP3_POINT_COUNTER, 1, 3, 0);
+    for (int type = DNP3_DATABASE_TYPES; type <= DNP3_POINT_TYPES; type++) {
+        const enum dnp3_point_type none = (enum dnp3_point_type)type;
+        struct dnp3_point_setup setup = {.event_class = 1};
+        assert_int_equal(dnp3_database_count(database, none), 0);
+        assert_null(dnp3_database_point(database, none, 0));
+        assert_int_equal(update(database, none, 0, 1, 1, DNP3_EVENT_FORCE), DNP3_ERR_UNKNOWN);
+        assert_int_equal(dnp3_database_configure(database, none, 0, &setup), DNP3_ERR_UNKNOWN);
+        assert_null(dnp3_database_points(database, none));
+        assert_true(dnp3_point_setup_default(none).absent);
+        assert_int_equal(dnp3_static_group(none) + dnp3_event_group(none), 0);
+    }
+    dnp3_database_free(database);
+    dnp3_database_free(NULL);
+}
+
 static void every_type_has_a_working_default(void **state)
 {
     (void)state;
@@ -135,7 +172,7 @@ static void every_type_has_a_working_default(void **state)
         struct dnp3_point_setup setup = dnp3_point_setup_default(type);
         struct dnp3_database *database = make(type, 3, setup.event_class, 0);
         assert_non_null(dnp3_database_point(database, type, 2));
-        assert_true(dnp3_static_group(type) > 0);
+        assert_true(dnp3_static_group(type) > 0 || dnp3_event_group(type) > 0);
         dnp3_database_free(database);
     }
 }
@@ -144,11 +181,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_restarted),
+        cmocka_unit_test(has_no_more_points_than_indexes),
         cmocka_unit_test(detects_by_deadband_and_flags),
         cmocka_unit_test(not_a_number_is_one_event),
         cmocka_unit_test(class_0_has_no_events),
         cmocka_unit_test(octet_strings_are_copied),
         cmocka_unit_test(configure_checks_what_belongs_to_the_type),
+        cmocka_unit_test(types_without_points),
         cmocka_unit_test(every_type_has_a_working_default),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,10 +196,54 @@ static void test_beginning_not_captured(void **state)
     (void)state;
     stream_init(&stream);
     segment(5, 8, 1);
+    stream_acknowledged(&stream, START + 5, &sink);
+    assert_string_equal(out, "");
+    stream_acknowledged(&stream, START + 8, &sink);
+    assert_string_equal(out, "fgh");
     segment(2, 5, 2);
     segment(2, 5, 3);
     segment(8, 9, 4);
     assert_string_equal(out, "fgh[cde]i");
+}
+
+static void test_beginning_not_captured_and_out_of_order(void **state)
+{
+    (void)state;
+    stream_init(&stream);
+    segment(5, 8, 1);
+    segment(2, 5, 2);
+    segment(12, 14, 3);
+    segment(2, 5, 4);
+    assert_string_equal(out, "");
+    stream_acknowledged(&stream, START + 8, &sink);
+    assert_string_equal(out, "cdefgh");
+    segment(8, 12, 5);
+    assert_string_equal(out, "cdefghijklmn");
+}
+
+static void test_beginning_that_nobody_acknowledges(void **state)
+{
+    (void)state;
+    stream_init(&stream);
+    segment(12, 14, 1);
+    for (uint32_t number = 2; number < STREAM_SETTLING; number++) {
+        segment(5, 8, number);
+        assert_string_equal(out, "");
+    }
+    segment(2, 5, STREAM_SETTLING);
+    assert_string_equal(out, "cdefgh");
+    stream_flush(&stream, &sink);
+    assert_string_equal(out, "cdefgh<4>mn");
+}
+
+static void test_capture_that_ends_before_its_beginning_is_known(void **state)
+{
+    (void)state;
+    stream_init(&stream);
+    segment(5, 8, 1);
+    segment(2, 4, 2);
+    stream_flush(&stream, &sink);
+    assert_string_equal(out, "cd<1>fgh");
 }
 
 static void test_beginning_told_by_the_other_end(void **state)
@@ -212,11 +256,24 @@ static void test_beginning_told_by_the_other_end(void **state)
     assert_string_equal(out, "cdefgh");
 }
 
+static void test_beginning_acknowledged_before_it_shows(void **state)
+{
+    (void)state;
+    stream_init(&stream);
+    stream_acknowledged(&stream, START + 5, &sink);
+    segment(3, 5, 1);
+    segment(0, 3, 2);
+    stream_acknowledged(&stream, START + 5, &sink);
+    segment(5, 6, 3);
+    assert_string_equal(out, "abcdef");
+}
+
 static void test_jump_to_another_connection(void **state)
 {
     (void)state;
     segment(0, 3, 1);
     segment_at(START + STREAM_JUMP * 2U, 0, 3, 2);
+    stream_flush(&stream, &sink);
     assert_string_equal(out, "abc<0>abc");
 }
 
@@ -235,7 +292,11 @@ int main(void)
         CASE(test_cut_by_the_snap_length),
         CASE(test_sequence_wraps),
         CASE(test_beginning_not_captured),
+        CASE(test_beginning_not_captured_and_out_of_order),
+        CASE(test_beginning_that_nobody_acknowledges),
+        CASE(test_capture_that_ends_before_its_beginning_is_known),
         CASE(test_beginning_told_by_the_other_end),
+        CASE(test_beginning_acknowledged_before_it_shows),
         CASE(test_jump_to_another_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,7 @@ static void stays_until_confirmed(void **state)
     assert_int_equal(dnp3_event_buffer_classes(buffer), 0x02);
     dnp3_event_buffer_select(buffer, DNP3_CLASS_MASK, DNP3_POINT_TYPES, 0, UINT32_MAX);
     assert_written(buffer, 512, "02 01 17 01 00 81");
-    assert_int_equal(dnp3_event_buffer_confirm(buffer), 1);
+    assert_int_equal(dnp3_event_buffer_confirm(buffer, NULL, NULL), 1);
     dnp3_event_buffer_select(buffer, DNP3_CLASS_MASK, DNP3_POINT_TYPES, 0, UINT32_MAX);
     assert_written(buffer, 512, "");
     assert_int_equal(dnp3_event_buffer_room(buffer, 1), 4);
@@ -83,7 +83,7 @@ static void a_full_fragment_leaves_the_rest_marked(void **state)
     dnp3_event_buffer_select(buffer, DNP3_CLASS_MASK, DNP3_POINT_TYPES, 0, UINT32_MAX);
     assert_written(buffer, 9, "02 01 17 02 00 81 01 81");
     assert_int_equal(dnp3_event_buffer_selected(buffer), 1);
-    assert_int_equal(dnp3_event_buffer_confirm(buffer), 2);
+    assert_int_equal(dnp3_event_buffer_confirm(buffer, NULL, NULL), 2);
     assert_written(buffer, 9, "02 01 17 01 02 81");
     dnp3_event_buffer_free(buffer);
 }
@@ -115,7 +115,7 @@ static void overflow_drops_the_oldest_of_its_class(void **state)
     assert_true(dnp3_event_buffer_overflowed(buffer));
     dnp3_event_buffer_select(buffer, dnp3_class_bit(1), DNP3_POINT_TYPES, 0, 1);
     assert_written(buffer, 512, "02 01 17 01 01 81");
-    dnp3_event_buffer_confirm(buffer);
+    dnp3_event_buffer_confirm(buffer, NULL, NULL);
     assert_false(dnp3_event_buffer_overflowed(buffer));
     assert_int_equal(dnp3_event_buffer_pending(buffer, DNP3_CLASS_MASK), 2);
     dnp3_event_buffer_free(buffer);
@@ -149,7 +149,53 @@ static void octet_strings_keep_their_own_octets(void **state)
     text[0] = 'x';
     dnp3_event_buffer_select(buffer, DNP3_CLASS_MASK, DNP3_POINT_TYPES, 0, UINT32_MAX);
     assert_written(buffer, 512, "6F 02 17 01 01 61 62");
+    dnp3_event_buffer_confirm(buffer, NULL, NULL);
+    point = (struct dnp3_point){.index = 2,
+                                .length = 10,
+                                .octets = (const uint8_t *)"0123456789"}; /* there is room for 8 */
+    dnp3_event_buffer_add(buffer, DNP3_POINT_OCTET_STRING, 3, 0, &point);
+    dnp3_event_buffer_select(buffer, DNP3_CLASS_MASK, DNP3_POINT_TYPES, 0, UINT32_MAX);
+    assert_written(buffer, 512, "6F 08 17 01 02 30 31 32 33 34 35 36 37");
     dnp3_event_buffer_free(buffer);
+}
+
+/* Events of one type are read and confirmed from between those of others: the rest keeps its order,
+ * and room for as many as before. */
+static void confirmed_ones_leave_from_the_middle(void **state)
+{
+    (void)state;
+    struct dnp3_event_buffer *buffer = make(3);
+    for (int round = 0; round < 3; round++) {
+        assert_false(add(buffer, DNP3_POINT_BINARY_INPUT, 1, 1, 0, 1));
+        assert_false(add(buffer, DNP3_POINT_ANALOG_INPUT, 1, 2, 4, 7));
+        assert_false(add(buffer, DNP3_POINT_BINARY_INPUT, 1, 1, 5, 1));
+        dnp3_event_buffer_select(buffer, DNP3_CLASS_MASK, DNP3_POINT_ANALOG_INPUT, 0, UINT32_MAX);
+        assert_written(buffer, 512, "20 02 17 01 04 01 07 00");
+        dnp3_event_buffer_confirm(buffer, NULL, NULL);
+        assert_int_equal(dnp3_event_buffer_pending(buffer, DNP3_CLASS_MASK), 2);
+        dnp3_event_buffer_select(buffer, DNP3_CLASS_MASK, DNP3_POINT_TYPES, 0, UINT32_MAX);
+        assert_written(buffer, 512, "02 01 17 02 00 81 05 81");
+        dnp3_event_buffer_confirm(buffer, NULL, NULL);
+    }
+    dnp3_event_buffer_free(buffer);
+}
+
+/* A class without room loses each of its events, and says so. */
+static void a_class_without_room(void **state)
+{
+    (void)state;
+    struct dnp3_event_config config = {.capacity = {1, 0, 1}};
+    struct dnp3_event_buffer *buffer = dnp3_event_buffer_create(&heap, &config);
+    assert_true(add(buffer, DNP3_POINT_BINARY_INPUT, 2, 1, 0, 1));
+    assert_true(dnp3_event_buffer_overflowed(buffer));
+    assert_int_equal(dnp3_event_buffer_pending(buffer, DNP3_CLASS_MASK), 0);
+    assert_false(add(buffer, DNP3_POINT_BINARY_INPUT, 3, 1, 0, 1));
+    dnp3_event_buffer_select(buffer, DNP3_CLASS_MASK, DNP3_POINT_TYPES, 0, UINT32_MAX);
+    assert_written(buffer, 512, "02 01 17 01 00 81");
+    dnp3_event_buffer_confirm(buffer, NULL, NULL);
+    assert_false(dnp3_event_buffer_overflowed(buffer));
+    dnp3_event_buffer_free(buffer);
+    dnp3_event_buffer_free(NULL);
 }
 
 int main(void)
@@ -162,6 +208,8 @@ int main(void)
         cmocka_unit_test(overflow_drops_the_oldest_of_its_class),
         cmocka_unit_test(relative_times_get_a_common_time),
         cmocka_unit_test(octet_strings_keep_their_own_octets),
+        cmocka_unit_test(confirmed_ones_leave_from_the_middle),
+        cmocka_unit_test(a_class_without_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/inbox.h"
+#include "gateway/mqtt/inbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <uv.h>
 
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
 
 enum { THREADED = 20000 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/ledger.h"
+#include "gateway/command/ledger.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
 
 static const struct gw_command_value open_word = {.text = {4, "open"}};
 

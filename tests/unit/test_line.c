@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When lines connect: in turn, under the gateway's limit, and none behind another's backoff. */
-#include "gateway/line.h"
+#include "gateway/channel/line.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/log.h"
+#include "gateway/base/log.h"
 #include "tests/lib/peer.h"
 
 enum { LINES = 200, PATIENCE_MS = 5000 };

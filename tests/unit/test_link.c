@@ -215,6 +215,85 @@ static void test_reset_forgets_the_part(void **state)
     assert_int_equal(frames.counters.resyncs, 0);
 }
 
+static void collect_end(struct frames *frames, struct dnp3_link_parser *parser)
+{
+    uint8_t data[DNP3_LINK_DATA_MAX];
+    struct dnp3_link_frame frame;
+    while (dnp3_link_parser_end(parser, data, &frame))
+        frames->list[frames->count++].source = frame.source;
+    frames->counters = parser->counters;
+}
+
+static void test_a_datagram_is_read_by_itself(void **state)
+{
+    (void)state;
+    static struct frames frames;
+    uint8_t octets[3 * DNP3_LINK_FRAME_MAX];
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    write_frame(&out, 9, (const uint8_t *)"abc", 3);
+    size_t whole = dnp3_writer_length(&out);
+    for (size_t cut = 0; cut <= whole; cut++) {
+        struct dnp3_link_parser parser;
+        dnp3_link_parser_init(&parser);
+        memset(&frames, 0, sizeof frames);
+        collect(&frames, &parser, octets, cut); /* a part, then its rest in the next one */
+        collect_end(&frames, &parser);
+        assert_int_equal(frames.count, cut == whole);
+        assert_int_equal(frames.counters.cut_short, cut > 0 && cut < whole);
+        collect(&frames, &parser, octets + cut, whole - cut);
+        collect_end(&frames, &parser);
+        assert_int_equal(frames.count, cut == 0 || cut == whole);
+        collect(&frames, &parser, octets, whole);
+        assert_int_equal(frames.count, 1 + (cut == 0 || cut == whole));
+        assert_int_equal(parser.held, 0);
+    }
+}
+
+/* A header whose length says more than the datagram holds hides nothing behind it. */
+static void test_frames_behind_one_that_is_cut_short(void **state)
+{
+    (void)state;
+    static struct frames frames;
+    uint8_t octets[3 * DNP3_LINK_FRAME_MAX];
+    uint8_t large[DNP3_LINK_DATA_MAX] = {0};
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    write_frame(&out, 9, large, sizeof large);
+    out.at = out.start + 10; /* its header alone */
+    write_frame(&out, 10, (const uint8_t *)"abc", 3);
+    write_frame(&out, 11, NULL, 0);
+    struct dnp3_link_parser parser;
+    dnp3_link_parser_init(&parser);
+    memset(&frames, 0, sizeof frames);
+    collect(&frames, &parser, octets, dnp3_writer_length(&out));
+    assert_int_equal(frames.count, 0);
+    collect_end(&frames, &parser);
+    assert_int_equal(frames.count, 2);
+    assert_int_equal(frames.counters.cut_short, 1);
+}
+
+static void test_the_first_of_many_frames(void **state)
+{
+    (void)state;
+    uint8_t octets[3 * DNP3_LINK_FRAME_MAX];
+    uint8_t large[DNP3_LINK_DATA_MAX] = {0};
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    write_frame(&out, 9, large, sizeof large);
+    write_frame(&out, 9, NULL, 0);
+    write_frame(&out, 9, large, 1);
+    size_t length = dnp3_writer_length(&out);
+    assert_int_equal(length, 292 + 10 + 13);
+    assert_int_equal(dnp3_link_first(octets, length), 292);
+    assert_int_equal(dnp3_link_first(octets + 292, length - 292), 10);
+    assert_int_equal(dnp3_link_first(octets + 302, 13), 13);
+    assert_int_equal(dnp3_link_first(octets + 302, 12), 0);
+    assert_int_equal(dnp3_link_first(octets, 292), 292);
+    assert_int_equal(dnp3_link_first(octets, 291), 0);
+    assert_int_equal(dnp3_link_first(octets, 9), 0);
+    assert_int_equal(dnp3_link_first(octets, 0), 0);
+    octets[2] = 4;
+    assert_int_equal(dnp3_link_first(octets, length), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +303,9 @@ int main(void)
         cmocka_unit_test(test_frame_behind_a_false_start),
         cmocka_unit_test(test_length_below_five_is_no_frame),
         cmocka_unit_test(test_reset_forgets_the_part),
+        cmocka_unit_test(test_a_datagram_is_read_by_itself),
+        cmocka_unit_test(test_frames_behind_one_that_is_cut_short),
+        cmocka_unit_test(test_the_first_of_many_frames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

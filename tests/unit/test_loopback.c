@@ -93,6 +93,7 @@ struct station {
     struct dnp3_outstation *outstation;
     struct dnp3_association *association;
     struct dnp3_association_config config;
+    bool link_confirm; /* the outstation's frames are confirmed */
     struct dnp3_poll polls[2];
     uint32_t said[TYPES][POINTS];  /* the last numbered value */
     uint32_t safe[TYPES][POINTS];  /* the highest number that arrived without a gap */
@@ -233,9 +234,11 @@ static void keep(struct station *station, const struct held *held)
         CHECK(station->world, event->value <= *safe + 1 || station->world->weather->overflow);
         if (event->value <= *safe) {
             station->duplicates++;
-            /* A confirm that waits for another's answer may come after a short timeout. */
-            CHECK(station->world,
-                  station->world->weather->duplicates || station->world->half_duplex);
+            /* A confirm that waits for another's answer, or for the acknowledgement of a frame, may
+             * come after a short timeout. */
+            CHECK(station->world, station->world->weather->duplicates ||
+                                      station->world->half_duplex || station->config.link_confirm ||
+                                      station->link_confirm);
         } else {
             *safe = event->value;
             station->safe_events++;
@@ -612,6 +615,7 @@ static void create_station(struct world *world, size_t s)
     config.need_time = chance(world, 500);
     config.confirm_timeout_ms = chance(world, 500) ? 5000 : 500 + draw(world, 5000);
     config.max_tx_fragment = chance(world, 500) ? 2048 : 249;
+    config.link_confirm = station->link_confirm = world->seed >> (3 + s) & 1;
     for (int i = 0; i < TYPES; i++) {
         if (world->weather->overflow)
             config.event_capacity[i] = 20;
@@ -625,6 +629,7 @@ static void create_station(struct world *world, size_t s)
     dnp3_association_config_default(&station->config);
     station->config.confirm_timeout_ms = config.confirm_timeout_ms;
     station->config.events_on_iin = chance(world, 800);
+    station->config.link_confirm = world->seed >> (1 + s) & 1; /* of two, one and none */
     station->polls[0] =
         (struct dnp3_poll){.period_ms = 1000 + draw(world, 20000), .classes = DNP3_CLASS_EVENTS};
     station->polls[1] =

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "dnp3/error.h"
-#include "gateway/config.h"
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
+#include "gateway/config/config.h"
 
 static const char gateway_text[] =
     "{\"gateway\":\"g\",\"mqtt\":{\"url\":\"mqtt://b\"},\"outstations\":["

@@ -128,12 +128,59 @@ static void outstations(void **state)
            64 * 1024);
 }
 
+static size_t live;
+static size_t left; /* requests that are met */
+
+static void *allocate_few(void *user, enum dnp3_owner owner, size_t size)
+{
+    (void)user;
+    (void)owner;
+    if (!left)
+        return NULL;
+    left--;
+    live++;
+    return calloc(1, size);
+}
+
+static void release_one(void *user, enum dnp3_owner owner, void *memory)
+{
+    (void)user;
+    (void)owner;
+    live--;
+    free(memory);
+}
+
+/* Wherever memory ends there is no outstation, and nothing is kept. */
+static void too_little(void **state)
+{
+    (void)state;
+    static const struct dnp3_allocator few = {.allocate = allocate_few, .release = release_one};
+    struct dnp3_pool *pool = dnp3_pool_create(&allocator, 1);
+    struct dnp3_outstation_config config;
+    dnp3_outstation_config_default(&config);
+    config.link_confirm = true;
+    config.database.count[DNP3_POINT_OCTET_STRING] = 2;
+    struct dnp3_outstation *outstation = NULL;
+    size_t needed = 0;
+    for (; !outstation && needed < 16; needed++) {
+        assert_int_equal(live, 0);
+        left = needed;
+        outstation = dnp3_outstation_create(&few, pool, &config, NULL, NULL);
+    }
+    assert_non_null(outstation);
+    assert_in_range(live, 4, 16); /* itself, points, events, confirmed frames */
+    dnp3_outstation_free(outstation);
+    assert_int_equal(live, 0);
+    dnp3_pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pools),
         cmocka_unit_test(masters),
         cmocka_unit_test(outstations),
+        cmocka_unit_test(too_little),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The MQTT connection against a broker that misbehaves on demand. */
-#include "gateway/mqtt.h"
+#include "gateway/mqtt/mqtt.h"
 
 #include <dirent.h>
 #include <malloc.h>
@@ -13,9 +13,9 @@
 #include <cmocka.h>
 
 #include "fake_broker.h"
-#include "gateway/log.h"
-#include "gateway/memory.h"
-#include "gateway/outbox.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "gateway/delivery/outbox.h"
 
 enum { PATIENCE_MS = 20000, ORDER_MAX = 2000, TEXT_MAX = 300 };
 static const uint64_t STALL_NS = 900000000;
@@ -400,6 +400,7 @@ static void test_refused_publish(void **state)
     publish(f, 6);
     wait_for(f, &f->acked, 2);
     assert_true(f->codes[1] < 0x80);
+    assert_int_equal(gw_mqtt_counters(f->mqtt)->unheard, 1);
     assert_true(gw_mqtt_online(f->mqtt));
     assert_int_equal(gw_mqtt_window(f->mqtt), GW_MQTT_WINDOW_MAX);
 }
@@ -581,6 +582,43 @@ static void test_keep_alive_notices_a_dead_broker(void **state)
     wait_for(f, &f->broker.pings, 1);
     f->broker.silent = true;
     wait_for(f, &f->disconnected, 1);
+}
+
+/* The broker's word counts; the client library does not see to that by itself. */
+static void test_the_broker_wants_another_keep_alive(void **state)
+{
+    struct fixture *f = *state;
+    f->options.keep_alive_s = 77;
+    memcpy(f->broker.properties, "\x13\x00\x01", 3);
+    f->broker.properties_len = 3;
+    go_online(f);
+    assert_int_equal(f->broker.connects, 2);
+    assert_int_equal(f->connected, 1);
+    assert_int_equal(f->broker.connect[11], 1);
+    assert_int_equal(f->connection.keep_alive_s, 1);
+    wait_for(f, &f->broker.pings, 1);
+    assert_int_equal(f->disconnected, 0);
+}
+
+/* What a connection brought and nobody has looked at goes with it: as a command it would be late.
+ */
+static void test_messages_of_another_connection_are_dropped(void **state)
+{
+    struct fixture *f = *state;
+    memcpy(f->broker.properties, "\x13\x00\x01", 3); /* another keep-alive: it connects anew */
+    f->broker.properties_len = 3;
+    start(f);
+    while (f->broker.connects == 0)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    fake_publish(&f->broker, "dnp3/n/r/set/b", "", 1, "open", 4, false);
+    for (int i = 0; i < 20; i++) { /* both lie there before the loop looks */
+        uv_run(&f->loop, UV_RUN_NOWAIT);
+        uv_sleep(2);
+    }
+    wait_for(f, &f->connected, 1);
+    assert_int_equal(f->broker.connects, 2);
+    run_for(f, 50);
+    assert_int_equal(f->messages, 0);
 }
 
 static void test_what_was_acked_before_the_end_counts(void **state)
@@ -800,6 +838,8 @@ int main(void)
         TEST(test_refusing_broker_is_passed_over),
         TEST(test_broker_says_why_it_closes),
         TEST(test_keep_alive_notices_a_dead_broker),
+        TEST(test_the_broker_wants_another_keep_alive),
+        TEST(test_messages_of_another_connection_are_dropped),
         TEST(test_what_was_acked_before_the_end_counts),
         TEST(test_stop_in_every_state),
         TEST(test_reconnect_storm_leaks_nothing),

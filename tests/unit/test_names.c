@@ -63,9 +63,28 @@ static void test_codes(void **state)
     assert_string_equal(dnp3_status_name(0), "SUCCESS");
     assert_string_equal(dnp3_status_name(127), "UNDEFINED");
     assert_null(dnp3_status_name(19));
+    assert_null(dnp3_iin_name(0x8000));
+    for (unsigned function = 0; function <= 131; function++)
+        assert_true((dnp3_function_name((uint8_t)function) != NULL) ==
+                    (function < 34 || function > 128));
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    static const int errors[] = {
+#define X(name, value, text) DNP3_ERR_##name,
+        DNP3_ERROR_MAP(X)
+#undef X
+    };
+    const char *unknown = dnp3_error_text(-1000);
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        assert_string_not_equal(dnp3_error_text(errors[i]), unknown);
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(dnp3_error_text(errors[i]), dnp3_error_text(errors[j]));
+    }
     assert_string_equal(dnp3_error_text(0), "ok");
     assert_string_equal(dnp3_error_text(DNP3_ERR_FULL), "queue, buffer or table is full");
-    assert_non_null(dnp3_error_text(-1000));
 }
 
 int main(void)
@@ -74,6 +93,7 @@ int main(void)
         cmocka_unit_test(test_point_types_there_and_back),
         cmocka_unit_test(test_flags_by_type),
         cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

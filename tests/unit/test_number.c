@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/number.h"
+#include "gateway/base/number.h"
 
 #include <math.h>
 #include <setjmp.h>

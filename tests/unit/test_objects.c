@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "dnp3/attribute.h"
 #include "dnp3/error.h"
 #include "dnp3/objects.h"
 
@@ -527,6 +528,90 @@ static void test_sized_objects_read_what_was_written(void **state)
     assert_true(out.failed);
 }
 
+/* A reader is for its own objects. Others it passes over, all of them, and says so; after that, and
+ * after what failed, it reads nothing. */
+static void assert_passes_over(struct dnp3_reader in,
+                               bool (*next)(struct dnp3_items *items, struct dnp3_reader *in))
+{
+    struct dnp3_object_header header;
+    struct dnp3_time_context times = {0};
+    struct dnp3_items items;
+    assert_int_equal(dnp3_header_read(&in, &header), 0);
+    struct dnp3_reader cut = dnp3_reader_of(in.at, 1);
+    dnp3_items_begin(&items, &header, &times);
+    for (int again = 0; again < 2; again++) {
+        assert_false(next(&items, &in));
+        assert_int_equal(items.error, DNP3_ERR_UNSUPPORTED);
+        assert_int_equal(dnp3_reader_left(&in), 1); /* what stands behind them */
+    }
+    dnp3_items_begin(&items, &header, &times);
+    cut.failed = true;
+    assert_false(next(&items, &cut));
+    assert_int_equal(items.error, 0);
+    assert_int_equal(dnp3_reader_left(&cut), 1);
+}
+
+static bool next_command(struct dnp3_items *items, struct dnp3_reader *in)
+{
+    struct dnp3_command command;
+    return dnp3_items_commands(items, in, &command, 1) > 0;
+}
+
+static bool next_delay(struct dnp3_items *items, struct dnp3_reader *in)
+{
+    uint32_t delay_ms;
+    return dnp3_items_delay(items, in, &delay_ms);
+}
+
+static bool next_sized(struct dnp3_items *items, struct dnp3_reader *in)
+{
+    struct dnp3_reader object;
+    return dnp3_items_sized(items, in, &object);
+}
+
+static bool next_pattern(struct dnp3_items *items, struct dnp3_reader *in)
+{
+    struct dnp3_command pattern;
+    return dnp3_items_pattern(items, in, &pattern);
+}
+
+static bool next_of_mask(struct dnp3_items *items, struct dnp3_reader *in)
+{
+    uint32_t index;
+    return dnp3_items_mask(items, in, &index);
+}
+
+static bool next_interval(struct dnp3_items *items, struct dnp3_reader *in)
+{
+    struct dnp3_interval interval;
+    return dnp3_items_interval(items, in, &interval);
+}
+
+static bool next_attribute(struct dnp3_items *items, struct dnp3_reader *in)
+{
+    struct dnp3_attribute attribute;
+    return dnp3_items_attribute(items, in, &attribute);
+}
+
+static void test_readers_of_other_objects(void **state)
+{
+    (void)state;
+    static const uint8_t analogs[] = {30, 2, 0x17, 2, 4, 1, 5, 0, 6, 1, 7, 0, 0xEE};
+    static const uint8_t sized[] = {50, 2, 0x5B, 1, 2, 0, 5, 0, 0xEE};
+    static const uint8_t sized_attribute[] = {0, 252, 0x5B, 1, 2, 0, 5, 0, 0xEE};
+    static const uint8_t sized_delay[] = {52, 2, 0x5B, 1, 2, 0, 5, 0, 0xEE};
+    static const uint8_t sized_command[] = {41, 2, 0x5B, 1, 2, 0, 5, 0, 0xEE};
+    bool (*const readers[])(struct dnp3_items *, struct dnp3_reader *) = {
+        next_command, next_delay,    next_sized,    next_pattern,
+        next_of_mask, next_interval, next_attribute};
+    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
+        assert_passes_over(dnp3_reader_of(analogs, sizeof analogs), readers[i]);
+    assert_passes_over(dnp3_reader_of(sized, sizeof sized), next_interval);
+    assert_passes_over(dnp3_reader_of(sized_attribute, sizeof sized_attribute), next_attribute);
+    assert_passes_over(dnp3_reader_of(sized_delay, sizeof sized_delay), next_delay);
+    assert_passes_over(dnp3_reader_of(sized_command, sizeof sized_command), next_command);
+}
+
 static void test_names_of_groups_and_variations(void **state)
 {
     (void)state;
@@ -559,6 +644,7 @@ int main(void)
         cmocka_unit_test(test_octet_string_as_a_write_has_it),
         cmocka_unit_test(test_addresses_and_prefixes_of_each_width),
         cmocka_unit_test(test_sized_objects_read_what_was_written),
+        cmocka_unit_test(test_readers_of_other_objects),
         cmocka_unit_test(test_names_of_groups_and_variations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/outbox.h"
+#include "gateway/delivery/outbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
 
 enum { TAKEN_MAX = 64, SAFE_MAX = 64 };
 
@@ -354,6 +354,44 @@ static void test_withdraw(void **unused)
     close_outbox(&f);
 }
 
+/* A single message that somebody waits for, in the middle of a fragment's transaction too. */
+static void test_an_awaited_message_is_told_of(void **unused)
+{
+    struct fixture f;
+    int waiter;
+    (void)unused;
+    const struct gw_outbox_message message = {.topic = "r", .topic_len = 1, .qos = 1};
+    open_outbox(&f, 8, 8192, 0);
+    f.window = 1;
+    assert_int_equal(gw_outbox_begin(f.outbox, &f, 1, true), 0);
+    put(&f, "a");
+    assert_int_equal(gw_outbox_send_awaited(f.outbox, &message, &waiter, 7), 0);
+    assert_int_equal(gw_outbox_commit(f.outbox), 0);
+    assert_string_equal(f.topics[0], "r");
+    gw_outbox_disconnected(f.outbox); /* not acknowledged: it goes again */
+    f.window = 2;
+    gw_outbox_pump(f.outbox);
+    assert_string_equal(f.topics[1], "r");
+    gw_outbox_acked(f.outbox, f.ids[1], 0);
+    assert_int_equal(f.safe_count, 1);
+    assert_int_equal(f.safe[0], 7);
+    assert_ptr_equal(f.owner, &waiter);
+    gw_outbox_acked(f.outbox, f.ids[2], 0);
+    assert_int_equal(f.safe_count, 2);
+
+    f.window = 1;
+    assert_int_equal(gw_outbox_send_awaited(f.outbox, &message, &waiter, 8), 0);
+    gw_outbox_acked(f.outbox, f.ids[3], 0x87);
+    assert_int_equal(f.refused, 8);
+    for (uint32_t token = 9; token < 9 + 8; token++)
+        assert_int_equal(gw_outbox_send_awaited(f.outbox, &message, &waiter, token), 0);
+    assert_int_equal(gw_outbox_send_awaited(f.outbox, &message, &waiter, 20), GW_OUTBOX_FULL);
+    const struct gw_outbox_message huge = {.topic = "r", .topic_len = 1, .payload_len = 100000};
+    gw_outbox_forget(f.outbox, &waiter);
+    assert_int_equal(gw_outbox_send_awaited(f.outbox, &huge, &f, 21), GW_OUTBOX_TOO_LARGE);
+    gw_outbox_free(f.outbox);
+}
+
 static void test_forgotten_owner_is_not_told(void **unused)
 {
     (void)unused;
@@ -579,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_message_comes_out_as_it_went_in),
         cmocka_unit_test(test_disconnect_repeats_in_order),
         cmocka_unit_test(test_withdraw),
+        cmocka_unit_test(test_an_awaited_message_is_told_of),
         cmocka_unit_test(test_forgotten_owner_is_not_told),
         cmocka_unit_test(test_refusal_ends_the_fragment),
         cmocka_unit_test(test_cancel_and_misuse),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The outstation's answers: reads, confirms, repeats, writes, indications, link layer. Controls and
  * unsolicited responses have their own files. Vectors are written by hand from the standard. */
+#include "dnp3/crc.h"
 #include "tests/lib/outstation_bench.h"
 
 #define CLEAR_RESTART "C0 02 50 01 00 07 07 00"
@@ -144,6 +145,31 @@ static struct bench *large(void)
     return bench_of(&config);
 }
 
+/* Certification procedures read points 0, 41, 1024 and 65535. */
+static void the_last_index_is_a_point_too(void **state)
+{
+    (void)state;
+    struct dnp3_outstation_config config = bench_config();
+    config.database.count[DNP3_POINT_BINARY_INPUT] = 0;
+    config.database.count[DNP3_POINT_ANALOG_INPUT] = DNP3_DATABASE_POINTS_MAX;
+    config.database.setup[DNP3_POINT_ANALOG_INPUT].absent = true;
+    struct bench *bench = bench_of(&config);
+    bench_ask(bench, CLEAR_RESTART);
+    struct dnp3_point_setup setup = dnp3_point_setup_default(DNP3_POINT_ANALOG_INPUT);
+    setup.static_variation = setup.event_variation = 2;
+    dnp3_database_configure(dnp3_outstation_database(bench->outstation), DNP3_POINT_ANALOG_INPUT,
+                            65535, &setup);
+    bench_update(bench, DNP3_POINT_ANALOG_INPUT, 65535, 7);
+    assert_string_equal(bench_ask(bench, "C1 01 3C 01 06"),
+                        "C1 81 04 00 1E 02 01 FF FF FF FF 01 07 00");
+    assert_string_equal(bench_ask(bench, "C2 01 1E 02 28 01 00 FF FF"),
+                        "C2 81 04 00 1E 02 01 FF FF FF FF 01 07 00");
+    assert_string_equal(bench_ask(bench, "C3 01 20 02 06"),
+                        "E3 81 00 00 20 02 28 01 00 FF FF 01 07 00");
+    assert_string_equal(bench_ask(bench, "C4 16 3C 01 06 1E 00 06"), "C4 81 04 00");
+    bench_free(bench);
+}
+
 static void long_answers_come_in_confirmed_fragments(void **state)
 {
     (void)state;
@@ -159,6 +185,22 @@ static void long_answers_come_in_confirmed_fragments(void **state)
     assert_int_equal(strlen(second), (4 + 5 + 20 * 3) * 3 - 1);
     assert_memory_equal(second, "42 81 00 00 1E 02 00 50 63", 26);
     assert_true(dnp3_outstation_deadline(bench->outstation) == UINT64_MAX);
+    bench_free(bench);
+}
+
+/* The master that lost the second fragment asks again, with the same octets: the answer begins
+ * anew. */
+static void a_read_repeated_within_its_series(void **state)
+{
+    (void)state;
+    struct bench *bench = large();
+    bench_ask(bench, CLEAR_RESTART);
+    assert_memory_equal(bench_ask(bench, "C1 01 1E 01 06"), "A1 81 00 00 1E 01 00 00", 23);
+    assert_memory_equal(bench_ask(bench, "C1 00"), "22 81 00 00 1E 01 00 30", 23);
+    assert_memory_equal(bench_ask(bench, "C1 01 1E 01 06"), "A1 81 00 00 1E 01 00 00", 23);
+    assert_string_equal(bench_ask(bench, "C2 00"), ""); /* of the series that has ended */
+    assert_memory_equal(bench_ask(bench, "C1 00"), "22 81 00 00 1E 01 00 30", 23);
+    assert_memory_equal(bench_ask(bench, "C2 00"), "43 81 00 00 1E 01 00 60 63", 26);
     bench_free(bench);
 }
 
@@ -524,6 +566,88 @@ static void confirmed_data_is_delivered_once(void **state)
     bench_free(bench);
 }
 
+/* What it says as a primary: the control octet of each frame, data or not, in `controls`. */
+static uint8_t frame_of(struct bench *bench)
+{
+    const uint8_t *octets;
+    size_t length = dnp3_outstation_take(bench->outstation, &octets, bench->now);
+    uint8_t control = length ? octets[3] : 0;
+    wire_read(&bench->master, octets, length, bench->text);
+    return control;
+}
+
+static void acknowledge(struct bench *bench, uint8_t control)
+{
+    dnp3_outstation_feed(bench->outstation, bench->master.octets,
+                         wire_link(&bench->master, control), bench->now);
+}
+
+static struct bench *bench_confirmed(void)
+{
+    struct dnp3_outstation_config config = bench_config();
+    config.link_confirm = true;
+    config.unsolicited = true;
+    return bench_of(&config);
+}
+
+static void its_frames_are_confirmed(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_confirmed();
+    const struct dnp3_outstation_counters *counters = dnp3_outstation_counters(bench->outstation);
+    assert_int_equal(frame_of(bench), 0x40); /* the null unsolicited is due: reset first */
+    bench_send(bench, "C0 17");
+    assert_int_equal(frame_of(bench), 0); /* its answer waits */
+    acknowledge(bench, 0x80);
+    assert_int_equal(frame_of(bench), 0x73);
+    assert_string_equal(bench->text, "F0 82 80 00");
+    assert_int_equal(frame_of(bench), 0);
+    acknowledge(bench, 0x80);
+    assert_int_equal(frame_of(bench), 0x53);
+    assert_string_equal(bench->text, "C0 81 80 00 34 02 07 01 00 00");
+    assert_int_equal(dnp3_outstation_deadline(bench->outstation), bench->now + 1000);
+    bench_pass(bench, 1000); /* the acknowledgement was lost */
+    assert_int_equal(frame_of(bench), 0x53);
+    assert_string_equal(bench->text, "C0 81 80 00 34 02 07 01 00 00");
+    assert_int_equal(counters->link_retries, 1);
+    acknowledge(bench, 0x80);
+    assert_int_equal(frame_of(bench), 0);
+    bench_send(bench, "D0 00");
+    assert_int_equal(counters->confirms, 1);
+    dnp3_outstation_disconnected(bench->outstation);
+    dnp3_outstation_connected(bench->outstation, bench->now);
+    assert_int_equal(frame_of(bench), 0x40); /* anew on each connection */
+    bench_free(bench);
+}
+
+/* What the master's link does not take is repeated, or asked for again, by the application. */
+static void unacknowledged_frames_are_given_up(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_confirmed();
+    const struct dnp3_outstation_counters *counters = dnp3_outstation_counters(bench->outstation);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(frame_of(bench), 0x40);
+        bench_pass(bench, 1000);
+    }
+    assert_int_equal(frame_of(bench), 0);
+    assert_int_equal(counters->link_failures, 1);
+    assert_int_equal(dnp3_outstation_deadline(bench->outstation), bench->now + 5000);
+    bench_pass(bench, 5000); /* no confirm: once more */
+    assert_int_equal(frame_of(bench), 0x40);
+    acknowledge(bench, 0x80);
+    assert_int_equal(frame_of(bench), 0x73);
+    acknowledge(bench, 0x81); /* NACK: reset, and anew */
+    assert_int_equal(frame_of(bench), 0x40);
+    acknowledge(bench, 0x80);
+    assert_int_equal(frame_of(bench), 0x73);
+    assert_string_equal(bench->text, "F0 82 80 00");
+    acknowledge(bench, 0x80);
+    assert_int_equal(counters->confirm_timeouts, 1);
+    assert_int_equal(dnp3_outstation_deadline(bench->outstation), bench->now + 5000);
+    bench_free(bench);
+}
+
 static void lenient_takes_confirmed_data_without_reset(void **state)
 {
     (void)state;
@@ -560,6 +684,33 @@ static void strangers_and_garbage_are_ignored(void **state)
     bench_free(bench);
 }
 
+/* Rule 20: what is to all is data and nothing else. It is not answered, resets nothing, and is not
+ * confirmed; who is not connected hears nothing at all. */
+static void link_frames_to_all(void **state)
+{
+    (void)state;
+    static const uint8_t controls[] = {0xC9, 0xC0, 0xC2, 0xF3}; /* status, reset, test, confirmed */
+    struct bench *bench = bench_start();
+    for (uint16_t to = 0xFFFD; to != 0; to++) {
+        bench->master.to = to;
+        for (size_t i = 0; i < sizeof controls; i++) {
+            size_t length = wire_link(&bench->master, controls[i]);
+            dnp3_outstation_feed(bench->outstation, bench->master.octets, length, bench->now);
+            assert_string_equal(bench_take(bench), "");
+        }
+    }
+    assert_int_equal(dnp3_outstation_counters(bench->outstation)->ignored, 12);
+    bench->master.to = 0xFFF0; /* a reserved address */
+    assert_string_equal(bench_ask(bench, "C1 17"), "");
+    bench->master.to = 10;
+    dnp3_outstation_disconnected(bench->outstation);
+    assert_string_equal(bench_ask(bench, "C1 17"), "");
+    dnp3_outstation_connected(bench->outstation, bench->now);
+    assert_string_equal(bench_ask(bench, "C1 17"), "C1 81 80 00 34 02 07 01 00 00");
+    assert_int_equal(dnp3_outstation_counters(bench->outstation)->broadcasts, 0);
+    bench_free(bench);
+}
+
 static void a_repeated_write_does_not_act_twice(void **state)
 {
     (void)state;
@@ -585,8 +736,47 @@ static void refuses_a_configuration_that_cannot_work(void **state)
     config = bench_config();
     config.database.setup[DNP3_POINT_BINARY_INPUT].static_variation = 7;
     assert_null(dnp3_outstation_create(&heap, wire.pool, &config, NULL, NULL));
+    config = bench_config();
+    config.master_address = 0xFFF0;
+    assert_null(dnp3_outstation_create(&heap, wire.pool, &config, NULL, NULL));
+    config = bench_config();
+    config.max_rx_fragment = 2049;
+    assert_null(dnp3_outstation_create(&heap, wire.pool, &config, NULL, NULL));
+    config = bench_config();
+    config.max_controls = 0;
+    assert_null(dnp3_outstation_create(&heap, wire.pool, &config, NULL, NULL));
+    config = bench_config();
+    config.response_delay_ms = UINT32_MAX;
+    assert_null(dnp3_outstation_create(&heap, wire.pool, &config, NULL, NULL));
+    config = bench_config();
+    config.database.count[DNP3_POINT_OCTET_STRING] = 1;
+    config.database.octet_string_size = 255; /* with its header it fits into no fragment of 249 */
+    assert_null(dnp3_outstation_create(&heap, wire.pool, &config, NULL, NULL));
     dnp3_outstation_free(NULL);
     wire_free(&wire);
+}
+
+/* Over UDP a datagram holds whole frames; the start of one in it joins nothing that comes later. */
+static void datagrams_are_read_by_themselves(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_start();
+    uint8_t octets[64];
+    const uint8_t ask[] = {0xC1, 0x17};
+    size_t length = wire_frame(&bench->master, ask, sizeof ask);
+    memcpy(octets, bench->master.octets, length);
+    dnp3_outstation_feed_datagram(bench->outstation, octets, length - 3, bench->now);
+    dnp3_outstation_feed_datagram(bench->outstation, octets + length - 3, 3, bench->now);
+    assert_string_equal(bench_take(bench), "");
+    /* A header that announces more than there is hides nothing behind it. */
+    uint8_t both[64] = {0x05, 0x64, 0xCD, 0xC4, 0x0A, 0x00, 0x01, 0x00};
+    uint16_t crc = dnp3_crc(both, 8);
+    both[8] = (uint8_t)crc;
+    both[9] = (uint8_t)(crc >> 8);
+    memcpy(both + 10, octets, length);
+    dnp3_outstation_feed_datagram(bench->outstation, both, 10 + length, bench->now);
+    assert_string_equal(bench_take(bench), "C1 81 80 00 34 02 07 01 00 00");
+    bench_free(bench);
 }
 
 int main(void)
@@ -600,7 +790,9 @@ int main(void)
         cmocka_unit_test(a_count_limits_events),
         cmocka_unit_test(a_new_request_ends_the_wait),
         cmocka_unit_test(a_repeated_read_gets_the_same_fragment),
+        cmocka_unit_test(the_last_index_is_a_point_too),
         cmocka_unit_test(long_answers_come_in_confirmed_fragments),
+        cmocka_unit_test(a_read_repeated_within_its_series),
         cmocka_unit_test(a_lost_confirm_ends_the_series),
         cmocka_unit_test(many_events_go_in_order_over_fragments),
         cmocka_unit_test(overflow_is_told_until_there_is_room),
@@ -617,10 +809,14 @@ int main(void)
         cmocka_unit_test(the_host_sets_its_indications),
         cmocka_unit_test(answers_the_link_layer),
         cmocka_unit_test(confirmed_data_is_delivered_once),
+        cmocka_unit_test(its_frames_are_confirmed),
+        cmocka_unit_test(unacknowledged_frames_are_given_up),
         cmocka_unit_test(lenient_takes_confirmed_data_without_reset),
         cmocka_unit_test(strangers_and_garbage_are_ignored),
+        cmocka_unit_test(link_frames_to_all),
         cmocka_unit_test(a_repeated_write_does_not_act_twice),
         cmocka_unit_test(refuses_a_configuration_that_cannot_work),
+        cmocka_unit_test(datagrams_are_read_by_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,10 +116,10 @@ static void each_point_has_its_own_status(void **state)
     (void)state;
     struct bench *bench = ready();
     assert_string_equal(bench_ask(bench, "C1 05 " CROB("00") " " CROB_AT_9("00")),
-                        "C1 81 00 00 " CROB("00") " " CROB_AT_9("04"));
+                        "C1 81 00 04 " CROB("00") " " CROB_AT_9("04"));
     /* One refused SELECT selects nothing. */
     assert_string_equal(bench_ask(bench, "C2 03 " CROB("00") " " CROB_AT_9("00")),
-                        "C2 81 00 00 " CROB("00") " " CROB_AT_9("04"));
+                        "C2 81 00 04 " CROB("00") " " CROB_AT_9("04"));
     assert_string_equal(bench_ask(bench, "C3 04 " CROB("00") " " CROB_AT_9("00")),
                         "C3 81 00 00 " CROB("02") " " CROB_AT_9("02"));
     bench->answer = DNP3_STATUS_LOCAL;
@@ -127,9 +127,9 @@ static void each_point_has_its_own_status(void **state)
     /* Codes without a meaning never reach the host: operation 5, trip-close 3. */
     unsigned operates = bench->operates;
     assert_string_equal(bench_ask(bench, "C5 05 0C 01 17 01 01 05 01 00 00 00 00 00 00 00 00 00"),
-                        "C5 81 00 00 0C 01 17 01 01 05 01 00 00 00 00 00 00 00 00 04");
+                        "C5 81 00 04 0C 01 17 01 01 05 01 00 00 00 00 00 00 00 00 04");
     assert_string_equal(bench_ask(bench, "C6 05 0C 01 17 01 01 C1 01 00 00 00 00 00 00 00 00 00"),
-                        "C6 81 00 00 0C 01 17 01 01 C1 01 00 00 00 00 00 00 00 00 04");
+                        "C6 81 00 04 0C 01 17 01 01 C1 01 00 00 00 00 00 00 00 00 04");
     assert_int_equal(bench->operates, operates);
     bench_free(bench);
 }
@@ -169,8 +169,8 @@ static void without_callbacks_nothing_is_supported(void **state)
     dnp3_outstation_free(bench->outstation);
     bench->outstation = dnp3_outstation_create(&heap, bench->master.pool, &config, NULL, NULL);
     dnp3_outstation_connected(bench->outstation, bench->now);
-    assert_string_equal(bench_ask(bench, "C1 03 " CROB("00")), "C1 81 80 00 " CROB("04"));
-    assert_string_equal(bench_ask(bench, "C2 05 " CROB("00")), "C2 81 80 00 " CROB("04"));
+    assert_string_equal(bench_ask(bench, "C1 03 " CROB("00")), "C1 81 80 04 " CROB("04"));
+    assert_string_equal(bench_ask(bench, "C2 05 " CROB("00")), "C2 81 80 04 " CROB("04"));
     assert_string_equal(bench_ask(bench, "C3 0D"), "C3 81 80 01");
     assert_string_equal(bench_ask(bench, "C4 02 32 01 07 01 00 00 00 00 00 00"), "C4 81 80 02");
     assert_string_equal(bench_ask(bench, "C5 01 32 01 07 01"), "C5 81 80 02");

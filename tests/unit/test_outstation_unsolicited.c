@@ -82,7 +82,10 @@ static void events_are_held_a_moment(void **state)
     bench_update(bench, DNP3_POINT_BINARY_INPUT, 1, 1);
     bench_pass(bench, 40);
     assert_string_equal(bench_take(bench), "F1 82 00 00 02 01 17 02 00 81 01 81");
+    assert_int_equal(bench->confirmed, 0);
     bench_send(bench, "D1 00");
+    assert_int_equal(bench->confirmed, 2);
+    assert_int_equal(bench->confirmed_index, 1);
     assert_int_equal(dnp3_outstation_counters(bench->outstation)->events_confirmed, 2);
     /* Enough of them do not wait. */
     for (uint32_t i = 0; i < 3; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/payload.h"
+#include "gateway/payload/payload.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -12,8 +12,8 @@
 
 #include "dnp3/app.h"
 #include "dnp3/error.h"
-#include "gateway/config.h"
-#include "gateway/json_writer.h"
+#include "gateway/base/json_writer.h"
+#include "gateway/config/config.h"
 
 static const char *const closed[] = {"open", "closed"};
 static const char *const breaker[] = {"moving", "open", "closed", "fault"};
@@ -121,6 +121,51 @@ static void assert_key(const struct gw_map_point *point, const struct gw_point_v
     assert_true(gw_payload_point(buffer, sizeof buffer, point, value) > 0);
     if (!strstr(buffer, expected))
         fail_msg("%s does not hold %s", buffer, expected);
+}
+
+/* A change never stands under the key of a total; an offset has nothing to do with it. */
+static void test_a_delta_has_a_key_of_its_own(void **state)
+{
+    (void)state;
+    struct gw_point_value value = {EVENT(DNP3_POINT_COUNTER, 7), .number = 12, .delta = true};
+    value.flags |= DNP3_FLAG_DISCONTINUITY;
+    assert_payload(&energy, &value,
+                   "{\"value\":null,\"delta\":12,\"unit\":\"kWh\",\"quality\":\"uncertain\","
+                   "\"flags\":[\"DISCONTINUITY\"],\"time\":1763719200123,\"time_source\":"
+                   "\"outstation\",\"received\":1763719200181,\"source\":\"event\","
+                   "\"id\":\"6920a1b0-7\"}");
+    struct gw_map_point scaled = energy;
+    scaled.scaled = true;
+    scaled.scale = 0.5;
+    scaled.offset = 1000;
+    scaled.decimals = 1;
+    value.flags = DNP3_FLAG_ONLINE;
+    assert_payload(&scaled, &value,
+                   "{\"value\":null,\"delta\":6.0,\"unit\":\"kWh\",\"quality\":\"good\","
+                   "\"flags\":[],\"time\":1763719200123,\"time_source\":\"outstation\","
+                   "\"received\":1763719200181,\"source\":\"event\",\"id\":\"6920a1b0-7\"}");
+}
+
+static void test_reported_commands_have_a_status_and_no_flags(void **state)
+{
+    (void)state;
+    struct gw_map_point command = binary;
+    command.type = DNP3_POINT_BINARY_COMMAND_EVENT;
+    struct gw_point_value value = {EVENT(DNP3_POINT_BINARY_COMMAND_EVENT, 8), .number = 1};
+    value.flags = 4;
+    assert_payload(&command, &value,
+                   "{\"value\":1,\"state\":\"closed\",\"status\":\"NOT_SUPPORTED\","
+                   "\"quality\":\"good\",\"flags\":[],\"time\":1763719200123,"
+                   "\"time_source\":\"outstation\",\"received\":1763719200181,"
+                   "\"source\":\"event\",\"id\":\"6920a1b0-8\"}");
+    struct gw_map_point analog = current;
+    analog.type = DNP3_POINT_ANALOG_COMMAND_EVENT;
+    value = (struct gw_point_value){EVENT(DNP3_POINT_ANALOG_COMMAND_EVENT, 9), .number = 25};
+    value.flags = 50;
+    assert_payload(&analog, &value,
+                   "{\"value\":2.5,\"unit\":\"A\",\"status\":\"STATUS_50\",\"quality\":\"good\","
+                   "\"flags\":[],\"time\":1763719200123,\"time_source\":\"outstation\","
+                   "\"received\":1763719200181,\"source\":\"event\",\"id\":\"6920a1b0-9\"}");
 }
 
 static void test_floats_always_have_a_point(void **state)
@@ -244,8 +289,6 @@ static void test_what_does_not_fit_is_told(void **state)
     for (size_t size = 1; size < (size_t)length; size++)
         assert_int_equal(gw_payload_point(buffer, size, &current, &value), DNP3_ERR_FULL);
     assert_int_equal(gw_payload_point(buffer, (size_t)length, &current, &value), length);
-    value.type = DNP3_POINT_BINARY_COMMAND_EVENT;
-    assert_int_equal(gw_payload_point(buffer, sizeof buffer, &current, &value), DNP3_ERR_INVALID);
     value.type = DNP3_POINT_INDICATION;
     assert_int_equal(gw_payload_point(buffer, sizeof buffer, &current, &value), DNP3_ERR_INVALID);
 }
@@ -298,7 +341,9 @@ static void test_statuses(void **state)
                                         .config = "ok",
                                         .revision = "9f2c1b7a",
                                         .clock = "synchronized",
-                                        .spool = "none",
+                                        .spool = "full",
+                                        .spool_messages = 4821,
+                                        .spool_octets = 1234567,
                                         .online = 298,
                                         .connecting = 1,
                                         .offline = 1};
@@ -306,8 +351,9 @@ static void test_statuses(void **state)
     assert_string_equal(
         buffer,
         "{\"state\":\"online\",\"reason\":\"ok\",\"since\":1763719100000,\"version\":\"1.0.0\","
-        "\"config\":\"ok\",\"revision\":\"9f2c1b7a\",\"clock\":\"synchronized\",\"spool\":\"none\","
-        "\"spool_messages\":0,\"spool_bytes\":0,\"outstations\":{\"online\":298,\"idle\":0,"
+        "\"config\":\"ok\",\"revision\":\"9f2c1b7a\",\"clock\":\"synchronized\",\"spool\":\"full\","
+        "\"spool_messages\":4821,\"spool_bytes\":1234567,\"outstations\":{\"online\":298,\"idle\":"
+        "0,"
         "\"connecting\":1,\"offline\":1,\"disabled\":0},\"certificate_days\":null}");
     gw_payload_will(buffer, sizeof buffer);
     assert_string_equal(buffer,
@@ -373,10 +419,36 @@ static void test_meta(void **state)
     assert_non_null(strstr(buffer, "\"controls\":{}}"));
 }
 
+static void test_undecoded(void **unused)
+{
+    (void)unused;
+    static uint8_t octets[GW_UNDECODED_MAX + 1] = "\x79\x01\x17";
+    char buffer[GW_PAYLOAD_MAX];
+    struct gw_undecoded undecoded = {.error = "unsupported",
+                                     .group = 121,
+                                     .variation = 1,
+                                     .qualifier = 0x17,
+                                     .octets = octets,
+                                     .length = 3,
+                                     .received_ms = 1763719200181,
+                                     .id_start = 0x6920a1b0,
+                                     .id_count = 7};
+    assert_true(gw_payload_undecoded(buffer, sizeof buffer, &undecoded) > 0);
+    assert_string_equal(buffer, "{\"error\":\"unsupported\",\"object\":\"g121v1 q17\",\"octets\":3,"
+                                "\"base64\":\"eQEX\",\"received\":1763719200181,"
+                                "\"id\":\"6920a1b0-7\"}");
+    undecoded.length = sizeof octets;
+    int length = gw_payload_undecoded(buffer, sizeof buffer, &undecoded);
+    assert_true(length > 0 && length < GW_PAYLOAD_MAX);
+    assert_non_null(strstr(buffer, "\"octets\":513,"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_points_are_the_reference_lines),
+        cmocka_unit_test(test_a_delta_has_a_key_of_its_own),
+        cmocka_unit_test(test_reported_commands_have_a_status_and_no_flags),
         cmocka_unit_test(test_floats_always_have_a_point),
         cmocka_unit_test(test_what_is_no_number_is_null_and_bad),
         cmocka_unit_test(test_quality_depends_on_the_type),
@@ -385,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_what_does_not_fit_is_told),
         cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_meta),
+        cmocka_unit_test(test_undecoded),
     };
     return cmocka_run_group_tests_name("payload", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the store calls new, and what it keeps while its table of unmapped points grows. */
-#include "gateway/point_store.h"
+#include "gateway/session/point_store.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "gateway/config.h"
-#include "gateway/memory.h"
+#include "gateway/base/memory.h"
+#include "gateway/config/config.h"
 
 static const char gateway[] =
     "{\"gateway\":\"g\",\"mqtt\":{\"url\":\"mqtt://x\"},\"outstations\":[{\"name\":\"a\","

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/memory.h"
-#include "gateway/schema.h"
+#include "gateway/base/memory.h"
+#include "gateway/config/schema.h"
 
 static void check(const char *kind, const char *path)
 {

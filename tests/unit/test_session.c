@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions of a whole gateway, between outstations over TCP and a scripted MQTT connection: what is
  * confirmed and when, what is published again, which state is told. */
-#include "gateway/payload.h"
+#include "gateway/payload/payload.h"
 #include "tests/lib/site.h"
 
 static const char one[] =
@@ -212,6 +212,35 @@ static void test_a_dead_outstation_leaves_its_neighbour_alone(void **unused)
     site_stop(&site);
 }
 
+static const char alone[] =
+    "{\"gateway\":\"g\",\"clock\":\"trusted\",\"mqtt\":{\"url\":\"mqtt://x\"},\"profiles\":{"
+    "\"quick\":{\"response_timeout_s\":0.2,\"keep_alive_s\":0.3,\"offline_after_s\":0,"
+    "\"time_sync\":\"none\"}},\"channels\":[{\"name\":\"line\",\"type\":\"tcp\",\"endpoints\":["
+    "\"127.0.0.1:PORT\"],\"reconnect_s\":[0.1,0.2]}],\"outstations\":["
+    "{\"name\":\"a\",\"channel\":\"line\",\"address\":10,\"profile\":\"quick\"}]}";
+
+/* An outstation that is alone on its line takes that with it: the session is dead, although TCP
+ * stands, and the next connection may find another. */
+static void test_a_dead_session_is_closed(void **unused)
+{
+    struct site site;
+    struct dnp3_outstation_config config = two_analogs();
+    (void)unused;
+    site_start(&site, alone, mapping, &config, 1);
+    fake_mqtt.automatic = true;
+    fake_mqtt_connect();
+    site_wait(&site, published(0, "a/status", "\"online\""));
+    assert_int_equal(site.peer.accepts, 1);
+    size_t from = fake_mqtt.published;
+    site.peer.mute[0] = true;
+    site_wait(&site, published(from, "a/status", "\"offline\",\"reason\":\"timeout\""));
+    site_wait(&site, site.peer.accepts >= 2);
+    from = fake_mqtt.published;
+    site.peer.mute[0] = false;
+    site_wait(&site, published(from, "a/status", "\"online\""));
+    site_stop(&site);
+}
+
 /* Events that need no safety come faster than a stalled broker takes them: what does not fit is
  * lost as events, but the last value of each point still gets out. */
 static const char careless[] =
@@ -308,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_points_are_marked_and_recover),
         cmocka_unit_test(test_acks_after_the_lines_are_gone),
         cmocka_unit_test(test_a_dead_outstation_leaves_its_neighbour_alone),
+        cmocka_unit_test(test_a_dead_session_is_closed),
         cmocka_unit_test(test_a_full_outbox_keeps_the_last_values),
         cmocka_unit_test(test_a_message_that_cannot_be_written),
     };

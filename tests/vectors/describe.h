@@ -75,6 +75,19 @@ static inline void say_indexes(struct text *text, struct dnp3_items *items, stru
         say(text, "index %u\n", index);
 }
 
+static inline void say_delays(struct text *text, struct dnp3_items *items, struct dnp3_reader *in)
+{
+    const uint8_t *original = in->at;
+    for (uint32_t delay_ms; dnp3_items_delay(items, in, &delay_ms); original = in->at) {
+        uint8_t octets[2];
+        struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+        say(text, "delay %u\n", delay_ms);
+        dnp3_writer_u16(&out,
+                        (uint16_t)(items->header->variation == 1 ? delay_ms / 1000 : delay_ms));
+        compare_rewritten(text, &out, original);
+    }
+}
+
 static inline void say_points(struct text *text, struct dnp3_items *items, struct dnp3_reader *in)
 {
     struct dnp3_point points[DNP3_POINTS_BATCH];
@@ -85,21 +98,25 @@ static inline void say_points(struct text *text, struct dnp3_items *items, struc
             say_point(text, header->row, &points[i]);
         rewrite_points(text, header, points, n, items->times->cto_ms, original);
     }
+    if (header->group == 51 && !items->error) { /* no point, but what follows counts from it */
+        uint8_t octets[6];
+        struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+        dnp3_writer_u48(&out, (uint64_t)items->times->cto_ms);
+        compare_rewritten(text, &out, original);
+    }
 }
 
 static inline void say_objects(struct text *text, struct dnp3_items *items, uint8_t function,
                                struct dnp3_reader *in)
 {
     const struct dnp3_object_header *header = items->header;
-    uint32_t delay_ms;
     if (!carries_objects(function, header)) {
         if (header->prefix)
             say_indexes(text, items, in);
     } else if (header->row && header->row->kind == DNP3_KIND_COMMAND && header->row->size > 0) {
         say_commands(text, items, in);
     } else if (header->row && header->row->kind == DNP3_KIND_DELAY) {
-        while (dnp3_items_delay(items, in, &delay_ms))
-            say(text, "delay %u\n", delay_ms);
+        say_delays(text, items, in);
     } else if (!say_own(text, items, in)) {
         say_points(text, items, in);
     }
@@ -121,9 +138,10 @@ static inline void say_app_header(struct text *text, const struct dnp3_app_heade
     say(text, "\n");
 }
 
-/* `header_seen` is told of each header, where it is not NULL. */
+/* `header_seen` is told of each header, where it is not NULL, and whether writing what was read
+ * under it gave the same octets. */
 static inline void describe_fragment(struct text *text, struct dnp3_reader in,
-                                     void (*header_seen)(const struct dnp3_object_header *))
+                                     void (*header_seen)(const struct dnp3_object_header *, bool))
 {
     struct dnp3_app_header app;
     if (!dnp3_app_read(&in, &app)) {
@@ -140,11 +158,12 @@ static inline void describe_fragment(struct text *text, struct dnp3_reader in,
             return;
         }
         say_header(text, &header);
-        if (header_seen)
-            header_seen(&header);
         struct dnp3_items items;
         dnp3_items_begin(&items, &header, &times);
+        unsigned before = text->rewritten;
         say_objects(text, &items, app.function, &in);
+        if (header_seen)
+            header_seen(&header, text->rewritten > before);
     }
 }
 
@@ -181,11 +200,9 @@ static inline void describe_counters(struct text *text, const struct describer *
     const struct {
         const char *name;
         uint32_t value;
-    } counters[] = {{"crc_errors", link->crc_errors},
-                    {"bad_headers", link->bad_headers},
-                    {"resyncs", link->resyncs},
-                    {"discarded", transport->discarded},
-                    {"no_buffer", transport->no_buffer}};
+    } counters[] = {{"crc_errors", link->crc_errors},    {"cut_short", link->cut_short},
+                    {"bad_headers", link->bad_headers},  {"resyncs", link->resyncs},
+                    {"discarded", transport->discarded}, {"no_buffer", transport->no_buffer}};
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         if (counters[i].value)
             say(text, "count %s %u\n", counters[i].name, counters[i].value);

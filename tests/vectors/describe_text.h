@@ -12,6 +12,7 @@
 
 struct text {
     size_t length;
+    unsigned rewritten; /* objects that were read and gave the same octets when written */
     char octets[1 << 18];
 };
 
@@ -137,6 +138,8 @@ static inline void compare_rewritten(struct text *text, const struct dnp3_writer
     size_t length = (size_t)(written->at - written->start);
     if (written->failed || memcmp(written->start, original, length) != 0)
         say(text, "rewritten otherwise\n");
+    else if (length > 0)
+        text->rewritten++;
 }
 
 static inline void rewrite_points(struct text *text, const struct dnp3_object_header *header,

@@ -31,7 +31,8 @@ struct vector {
 
 static struct vector *vectors[VECTORS_MAX];
 static size_t vector_count;
-static uint8_t seen[256][32]; /* a bit a variation that some vector's header names */
+static uint8_t seen[256][32];      /* a bit a variation that some vector's header names */
+static uint8_t rewritten[256][32]; /* and of which objects were read and written again */
 static struct text text;
 
 static void fatal(const char *file, int line, const char *what)
@@ -172,9 +173,17 @@ static void clear_text(void)
     text.octets[0] = 0;
 }
 
-static void note_header(const struct dnp3_object_header *header)
+static void note_header(const struct dnp3_object_header *header, bool written_again)
 {
-    seen[header->group][header->variation / 8] |= (uint8_t)(1U << header->variation % 8);
+    uint8_t bit = (uint8_t)(1U << header->variation % 8);
+    seen[header->group][header->variation / 8] |= bit;
+    if (written_again)
+        rewritten[header->group][header->variation / 8] |= bit;
+}
+
+static bool is_noted(uint8_t noted[256][32], uint8_t group, uint8_t variation)
+{
+    return noted[group][variation / 8] >> variation % 8 & 1;
 }
 
 static void test_vector(void **state)
@@ -204,8 +213,29 @@ static void test_every_row_has_a_vector(void **state)
     size_t count;
     const struct dnp3_object_row *row = dnp3_object_rows(&count);
     for (; count > 0; count--, row++)
-        if (!(seen[row->group][row->variation / 8] >> row->variation % 8 & 1))
+        if (!is_noted(seen, row->group, row->variation))
             fail_msg("no vector has a header g%uv%u", row->group, row->variation);
+}
+
+/* Variation 0 has no objects, nor do classes; a pattern's mask is read only. */
+static bool has_both_directions(const struct dnp3_object_row *row)
+{
+    return row->variation && row->group != 60 && !(row->group == 12 && row->variation == 3);
+}
+
+static void test_every_row_is_read_and_written(void **state)
+{
+    (void)state;
+    unsigned missing = 0;
+    size_t count;
+    const struct dnp3_object_row *row = dnp3_object_rows(&count);
+    for (; count > 0; count--, row++)
+        if (has_both_directions(row) && !is_noted(rewritten, row->group, row->variation)) {
+            print_message("no vector has objects g%uv%u that are written as read\n", row->group,
+                          row->variation);
+            missing++;
+        }
+    assert_int_equal(missing, 0);
 }
 
 static void test_every_file_object_has_a_vector(void **state)
@@ -213,8 +243,8 @@ static void test_every_file_object_has_a_vector(void **state)
     (void)state;
     for (uint8_t variation = DNP3_FILE_AUTHENTICATION; variation <= DNP3_FILE_SPECIFICATION;
          variation++)
-        if (!(seen[70][variation / 8] >> variation % 8 & 1))
-            fail_msg("no vector has a header g70v%u", variation);
+        if (!is_noted(rewritten, 70, variation))
+            fail_msg("no vector has an object g70v%u that is written as read", variation);
 }
 
 static void read_all_files(void)
@@ -228,7 +258,7 @@ static void read_all_files(void)
 
 int main(int argc, char **argv)
 {
-    static struct CMUnitTest tests[VECTORS_MAX + 2];
+    static struct CMUnitTest tests[VECTORS_MAX + 3];
     for (int i = 1; i < argc; i++)
         read_file(argv[i]);
     if (argc == 1)
@@ -241,6 +271,8 @@ int main(int argc, char **argv)
     if (argc == 1) {
         tests[count++] = (struct CMUnitTest){.name = "every row has a vector",
                                              .test_func = test_every_row_has_a_vector};
+        tests[count++] = (struct CMUnitTest){.name = "every row is read and written",
+                                             .test_func = test_every_row_is_read_and_written};
         tests[count++] = (struct CMUnitTest){.name = "every file object has a vector",
                                              .test_func = test_every_file_object_has_a_vector};
     }

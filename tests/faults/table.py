@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict as a table, for a terminal and for the README."""
+
+import sys
+
+MARK, END_MARK = "<!-- faults -->", "<!-- /faults -->"
+SHOWN = 12
+
+
+def unexplained(verdict):
+    """How many of the missing events no damaged spool accounts for."""
+    missing = len(verdict["missing"])
+    if any(at_least for _, at_least in verdict["damage"]):
+        return 0  # nobody knows how many the page held
+    return max(0, missing - sum(lost for lost, _ in verdict["damage"]))
+
+
+def rows(verdict):
+    events, controls = verdict["events"], verdict["controls"]
+    explained = len(verdict["missing"]) - unexplained(verdict)
+    yield "events made by outstations", verdict["made"]
+    yield "events that arrived", events.get("events", 0)
+    yield "gone with an outstation that was killed, and never confirmed", \
+        max(0, verdict["made"] - events.get("events", 0) - len(verdict["missing"]))
+    yield "**lost**", unexplained(verdict)
+    yield "lost with a spool that was damaged on purpose, and told so", explained
+    yield "**out of order for their point**", len(verdict["disorder"])
+    yield "twice with the same `id`: sent again by MQTT or from the spool", \
+        events.get("twice, same id", 0)
+    yield "twice with a new `id`: repeated by an outstation", events.get("twice, new id", 0)
+    yield "**controls**", controls.get("controls", 0)
+    for outcome in ("done", "refused", "failed", "unknown"):
+        yield f"… `{outcome}`", controls.get(f"outcome {outcome}", 0)
+    yield "… asked again with the same `id`", controls.get("asked again", 0)
+    yield "**operated twice**", controls.get("operated twice", 0)
+    yield "**operated after expiry**", controls.get("operated after expiry", 0)
+    yield "**without a result**", controls.get("without a result", 0)
+    yield "**operated though nobody asked**", controls.get("operated unasked", 0)
+    yield "**faults**", sum(verdict["faults"].values())
+    for kind, count in sorted(verdict["faults"].items()):
+        yield f"… {kind}", count
+    yield "most memory of the gateway, KB, its spool's mapped file included", verdict["rss_kb"]
+
+
+def lines(verdict):
+    found = [(what, f"{count:,}") for what, count in rows(verdict)]
+    wide = max(len(what) for what, _ in found)
+    yield f"| {'':{wide}} | {'count':>9} |"
+    yield f"|{'-' * (wide + 2)}|{'-' * 10}:|"
+    for what, count in found:
+        yield f"| {what:{wide}} | {count:>9} |"
+
+
+def problems(verdict):
+    """Sentences; none when all is well."""
+    for failure in verdict["failures"]:
+        yield f"the campaign itself: {failure}"
+    if unexplained(verdict):
+        yield f"{unexplained(verdict)} events lost: {verdict['missing'][:SHOWN]}"
+    if verdict["disorder"]:
+        yield f"{len(verdict['disorder'])} events out of order: {verdict['disorder'][:SHOWN]}"
+    yield from verdict["wrong"][:SHOWN]
+    for name, code in verdict["died"]:
+        if name != "gateway" or code not in (0, 1):
+            yield f"{name} ended by itself with {code}"
+
+
+def put_into(path, text):
+    with open(path, encoding="utf-8") as file:
+        before, _, rest = file.read().partition(MARK)
+    _, _, after = rest.partition(END_MARK)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{before}{MARK}\n{text}\n{END_MARK}{after}")
+
+
+def report(verdict, chosen):
+    """Prints, and gives the exit code."""
+    text = "\n".join(lines(verdict))
+    print(text)
+    print(f"latest operation {verdict['latest_s']:.3f} s after it expired; "
+          f"results by reason: {verdict['reasons']}")
+    if chosen.readme:
+        put_into(chosen.readme, text)
+    wrong = list(problems(verdict))
+    for sentence in wrong:
+        print(f"WRONG: {sentence}")
+    print(f"0 passed, {len(wrong)} failed" if wrong else "1 passed, 0 failed", flush=True)
+    if wrong:
+        print(f"again: tests/faults/run --seed {chosen.seed} --seconds {chosen.seconds} "
+              f"--gap {chosen.gap} --rate {chosen.rate}", file=sys.stderr)
+    return 1 if wrong else 0

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests of outstation commands share: a fresh bench for each, messages, expectations. */
+#ifndef COMMAND_STEPS_H
+#define COMMAND_STEPS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "tests/lib/command_bench.h"
+
+#define NO_SWITCH "/nonexistent/no-controls"
+
+static struct gw_config *config;
+static struct command_bench bench;
+
+static inline int load(void **state)
+{
+    (void)state;
+    gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
+    config = command_bench_config();
+    return config ? 0 : -1;
+}
+
+static inline int unload(void **state)
+{
+    (void)state;
+    gw_config_free(config);
+    return 0;
+}
+
+static inline int start(void **state)
+{
+    (void)state;
+    command_bench_start(&bench, config, NO_SWITCH);
+    return 0;
+}
+
+static inline int stop(void **state)
+{
+    (void)state;
+    command_bench_stop(&bench);
+    return gw_memory_used(GW_OWNER_CONTROLS) == 0 ? 0 : -1;
+}
+
+static inline struct gw_mqtt_message message_of(const char *topic, const char *payload)
+{
+    return (struct gw_mqtt_message){.topic = topic,
+                                    .topic_len = strlen(topic),
+                                    .payload = payload,
+                                    .payload_len = strlen(payload),
+                                    .expiry_s = UINT32_MAX,
+                                    .qos = 1};
+}
+
+static inline void send_message(const struct gw_mqtt_message *message)
+{
+    assert_true(gw_commands_message(bench.commands, message));
+}
+
+static inline void command_of(const char *outstation, const char *word, const char *payload)
+{
+    char topic[128];
+    snprintf(topic, sizeof topic, "dnp3/north/%s/command/%s", outstation, word);
+    const struct gw_mqtt_message message = message_of(topic, payload);
+    send_message(&message);
+}
+
+static inline void command(const char *word, const char *payload)
+{
+    command_of("r17", word, payload);
+}
+
+static inline void expect_text(const char *text)
+{
+    if (!strstr(bench.host.payload, text))
+        fail_msg("%s does not hold %s", bench.host.payload, text);
+}
+
+/* One more result with this end came. */
+static inline void expect_end(const char *outcome, const char *reason)
+{
+    char text[96];
+    snprintf(text, sizeof text, "\"outcome\":\"%s\",\"reason\":\"%s\",\"stage\":null,", outcome,
+             reason);
+    assert_int_equal(bench.host.published, 1);
+    bench.host.published = 0;
+    expect_text(text);
+}
+
+static inline void expect_refusal(const char *reason)
+{
+    expect_end("refused", reason);
+    expect_text("\"may_have_operated\":false");
+}
+
+static inline void expect_nothing_sent(void)
+{
+    assert_int_equal(bench.host.operated, 0);
+    assert_null(bench.request);
+}
+
+static inline void finish_done(void)
+{
+    command_bench_finish(&bench, DNP3_OUTCOME_DONE, DNP3_REASON_OK, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+#endif

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the spool says when the disk fails it, and what is there after kill -9. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "tests/lib/spool_bench.h"
+
+enum { KILLS = 25, POINTS = 8 };
+
+static atomic_int disk_error; /* of each commit from now on, 0: none */
+
+static int fault(void *user)
+{
+    (void)user;
+    return atomic_load(&disk_error);
+}
+
+static int set_up(void **state)
+{
+    struct spool_bench *bench = calloc(1, sizeof *bench);
+    atomic_store(&disk_error, 0);
+    bench_folder(bench);
+    bench_options(bench);
+    bench->options.fault = fault;
+    *state = bench;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct spool_bench *bench = *state;
+    if (bench->spool)
+        bench_close(bench);
+    assert_int_equal(gw_memory_used(GW_OWNER_SPOOL), 0);
+    bench_remove(bench);
+    free(bench);
+    return 0;
+}
+
+static struct gw_spool_state state_of(const struct spool_bench *bench)
+{
+    struct gw_spool_state state;
+    gw_spool_state(bench->spool, &state);
+    return state;
+}
+
+static void wait_until(struct spool_bench *bench, enum gw_spool_word word)
+{
+    while (state_of(bench).word != word)
+        bench_turn(bench);
+}
+
+static void test_an_error_is_not_safe(void **state)
+{
+    struct spool_bench *bench = *state;
+    assert_true(bench_open(bench));
+    bench_event(bench, 1, 1, 10, NULL);
+    bench_settle(bench);
+    atomic_store(&disk_error, EIO);
+    bench_event(bench, 1, 2, 10, NULL);
+    bench_event(bench, 2, 3, 10, NULL);
+    gw_spool_keep(bench->spool, GW_SPOOL_SPACE_LEDGER, "k", 1, "v", 1, bench, 1);
+    while (!bench->not_kept)
+        bench_turn(bench);
+    assert_int_equal(bench->durable, 1);
+    assert_int_equal(bench->not_safe, 2);
+    assert_int_equal(bench->error, GW_SPOOL_FAILING);
+    struct gw_spool_state s = state_of(bench);
+    assert_int_equal(s.word, GW_SPOOL_IS_FAILING);
+    assert_true(strstr(s.cause, "Input/output error"));
+    assert_int_equal(s.not_safe, 2);
+    assert_int_equal(s.messages, 1);
+    assert_true(gw_spool_behind(bench->spool, 1));
+    assert_false(gw_spool_behind(bench->spool, 2));
+    /* Refused at once from now on, reads too. */
+    assert_int_equal(bench_event(bench, 1, 4, 10, NULL), GW_SPOOL_FAILING);
+    assert_int_equal(gw_spool_keep(bench->spool, GW_SPOOL_SPACE_LEDGER, "k", 1, "v", 1, bench, 1),
+                     GW_SPOOL_FAILING);
+    bench_read(bench, 0);
+    assert_int_equal(bench->batch_error, GW_SPOOL_FAILING);
+    for (int i = 0; i < 20; i++) /* attempts to reopen that fail */
+        bench_turn(bench);
+    assert_int_equal(state_of(bench).word, GW_SPOOL_IS_FAILING);
+    atomic_store(&disk_error, 0);
+    wait_until(bench, GW_SPOOL_IS_OK);
+    assert_int_equal(bench_event(bench, 1, 5, 10, NULL), 0);
+    bench_settle(bench);
+    assert_int_equal(bench->durable, 2);
+    bench_read(bench, 0);
+    struct gw_spool_record record;
+    assert_true(gw_spool_next(bench->spool, &record));
+    assert_int_equal(record.message.id_count, 1);
+    assert_true(gw_spool_next(bench->spool, &record));
+    assert_int_equal(record.message.id_count, 5);
+    assert_false(gw_spool_next(bench->spool, &record));
+}
+
+/* What was to be forgotten is, once the disk is back. */
+static void test_deletes_outlive_an_error(void **state)
+{
+    struct spool_bench *bench = *state;
+    uint64_t sequences[20];
+    assert_true(bench_open(bench));
+    for (unsigned n = 0; n < 20; n++)
+        bench_event(bench, n, n, 10, &sequences[n]);
+    gw_spool_keep(bench->spool, GW_SPOOL_SPACE_LEDGER, "k", 1, "v", 1, bench, 1);
+    bench_settle(bench);
+    atomic_store(&disk_error, EIO);
+    for (unsigned n = 0; n < 20; n += 2)
+        assert_int_equal(gw_spool_delete(bench->spool, sequences[n], n), 0);
+    gw_spool_drop(bench->spool, GW_SPOOL_SPACE_LEDGER, "k", 1);
+    wait_until(bench, GW_SPOOL_IS_FAILING);
+    for (unsigned n = 1; n < 10; n += 2) /* while it fails, too */
+        assert_int_equal(gw_spool_delete(bench->spool, sequences[n], n), 0);
+    for (int i = 0; i < 30; i++)
+        bench_turn(bench);
+    atomic_store(&disk_error, 0);
+    while (state_of(bench).messages > 5)
+        bench_turn(bench);
+    bench_close(bench);
+    assert_true(bench_open(bench));
+    assert_int_equal(state_of(bench).messages, 5);
+    for (unsigned n = 0; n < 20; n++)
+        assert_int_equal(gw_spool_behind(bench->spool, n), n > 9 && n % 2);
+}
+
+/* Deleted while its commit, which fails, is under way: counted off once. */
+static void test_deleted_while_a_commit_fails(void **state)
+{
+    struct spool_bench *bench = *state;
+    uint64_t sequence = 0;
+    bench->options.group_ms = 60000;
+    assert_true(bench_open(bench));
+    bench_event(bench, 1, 1, 10, NULL);
+    bench_settle(bench);
+    atomic_store(&disk_error, EIO);
+    bench_event(bench, 1, 2, 10, &sequence);
+    gw_spool_flush(bench->spool);
+    assert_int_equal(gw_spool_delete(bench->spool, sequence, 1), 0);
+    wait_until(bench, GW_SPOOL_IS_FAILING);
+    assert_true(gw_spool_behind(bench->spool, 1));
+    atomic_store(&disk_error, 0);
+    wait_until(bench, GW_SPOOL_IS_OK);
+    assert_int_equal(gw_spool_delete(bench->spool, 1, 1), 0);
+    assert_false(gw_spool_behind(bench->spool, 1));
+}
+
+static void test_stop_while_it_fails(void **state)
+{
+    struct spool_bench *bench = *state;
+    assert_true(bench_open(bench));
+    bench_event(bench, 1, 1, 10, NULL);
+    bench_settle(bench);
+    atomic_store(&disk_error, EIO);
+    bench_event(bench, 1, 2, 10, NULL);
+    gw_spool_delete(bench->spool, 1, 1);
+    bench_close(bench);
+    assert_int_equal(bench->not_safe, 1);
+    atomic_store(&disk_error, 0);
+    assert_true(bench_open(bench));
+    assert_int_equal(state_of(bench).messages, 1);
+}
+
+/* A disk of its own that is too small for the spool, until something else makes room. */
+static void fill_disk(struct spool_bench *bench, unsigned *n)
+{
+    int error = 0;
+    while (error != GW_SPOOL_FAILING) {
+        error = bench_event(bench, *n % POINTS, *n, 400, NULL);
+        *n += !error;
+        bench_settle(bench);
+    }
+}
+
+static void test_a_full_disk_is_named(void **state)
+{
+    struct spool_bench *bench = *state;
+    char path[400];
+    unsigned n = 0;
+    if (mount("spool", bench->path, "tmpfs", 0, "size=640k")) {
+        print_message("no tmpfs can be mounted here: %s\n", strerror(errno));
+        skip();
+    }
+    bench_file(bench, "other", path);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(posix_fallocate(fd, 0, 200 * 1024), 0);
+    close(fd);
+    assert_true(bench_open(bench));
+    fill_disk(bench, &n);
+    struct gw_spool_state s = state_of(bench);
+    assert_int_equal(s.word, GW_SPOOL_IS_FAILING);
+    assert_true(strstr(s.cause, "is full: make room"));
+    assert_true(bench->durable > 100);
+    assert_int_equal(s.messages, bench->durable);
+    /* Deletes find room in the file itself. */
+    for (uint64_t sequence = 1; sequence <= 50; sequence++)
+        assert_int_equal(gw_spool_delete(bench->spool, sequence, (sequence - 1) % POINTS), 0);
+    while (state_of(bench).messages > bench->durable - 50)
+        bench_turn(bench);
+    assert_int_equal(unlink(path), 0);
+    wait_until(bench, GW_SPOOL_IS_OK);
+    assert_int_equal(bench_event(bench, 1, n, 400, NULL), 0);
+    bench_settle(bench);
+    unsigned durable = bench->durable;
+    bench_close(bench);
+    assert_true(bench_open(bench));
+    assert_int_equal(state_of(bench).word, GW_SPOOL_IS_OK);
+    assert_int_equal(state_of(bench).messages, durable - 50);
+    bench_close(bench);
+    assert_int_equal(umount(bench->path), 0);
+}
+
+static void test_a_read_only_disk_is_named(void **state)
+{
+    struct spool_bench *bench = *state;
+    if (mount("spool", bench->path, "tmpfs", 0, "size=8m"))
+        skip();
+    assert_true(bench_open(bench));
+    bench_event(bench, 1, 1, 10, NULL);
+    bench_settle(bench);
+    bench_close(bench);
+    assert_int_equal(mount("spool", bench->path, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL), 0);
+    assert_false(bench_create(bench));
+    assert_true(strstr(bench->why, "Read-only file system"));
+    assert_int_equal(mount("spool", bench->path, "tmpfs", MS_REMOUNT, NULL), 0);
+    assert_true(bench_open(bench));
+    assert_int_equal(state_of(bench).messages, 1);
+    bench_close(bench);
+    assert_int_equal(umount(bench->path), 0);
+}
+
+/* A limit on the file's size, which needs no privilege: the writer is told EFBIG. */
+static void test_a_limit_is_named(void **state)
+{
+    struct spool_bench *bench = *state;
+    struct rlimit before;
+    unsigned n = 0;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_true(bench_open(bench));
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){256 * 1024, before.rlim_max});
+    fill_disk(bench, &n);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_true(bench->durable > 50);
+    assert_int_equal(state_of(bench).messages, bench->durable);
+    wait_until(bench, GW_SPOOL_IS_OK);
+}
+
+/* The child: events and deletes as fast as it goes, and what was called durable down the pipe. */
+struct report {
+    uint32_t number;
+    bool deleted;
+};
+
+struct child {
+    struct spool_bench *bench;
+    int out;
+    unsigned put;
+    uint64_t sequences[BENCH_TOKENS];
+};
+static struct child child;
+
+static void child_durable(void *user, void *owner, uint32_t token, int error)
+{
+    (void)user;
+    (void)owner;
+    struct report report = {.number = token};
+    if (error || write(child.out, &report, sizeof report) != (ssize_t)sizeof report)
+        _exit(1);
+    /* Every third is deleted, which the parent is told first. */
+    if (token % 3)
+        return;
+    report.deleted = true;
+    if (write(child.out, &report, sizeof report) != (ssize_t)sizeof report ||
+        gw_spool_delete(child.bench->spool, child.sequences[token % BENCH_TOKENS],
+                        token % POINTS) == GW_SPOOL_INVALID)
+        _exit(1);
+}
+
+static void run_child(struct spool_bench *bench, unsigned from, int out)
+{
+    child = (struct child){.bench = bench, .out = out};
+    const struct gw_spool_callbacks callbacks = {child_durable, bench_kept, bench_batch, NULL};
+    bench->spool = gw_spool_create(&bench->options, &callbacks, bench, bench->why);
+    if (!bench->spool)
+        _exit(2);
+    uv_loop_init(&bench->loop);
+    gw_spool_start(bench->spool, &bench->loop);
+    for (unsigned n = from;; n++) {
+        uint64_t sequence = 0;
+        while (bench_event(bench, n % POINTS, n, n * 13 % 300, &sequence))
+            bench_turn(bench); /* the queue or the file is full */
+        child.sequences[n % BENCH_TOKENS] = sequence;
+        if (n % 16 == 0)
+            uv_run(&bench->loop, UV_RUN_NOWAIT);
+    }
+}
+
+/* Reads what the child reported; `next` becomes a number that it cannot have used. */
+static unsigned take_reports(int in, bool *present, bool *deleted, unsigned limit)
+{
+    struct report report;
+    unsigned count = 0;
+    while (read(in, &report, sizeof report) == (ssize_t)sizeof report) {
+        assert_true(report.number < limit);
+        if (report.deleted)
+            deleted[report.number] = true;
+        else
+            present[report.number] = true;
+        count++;
+    }
+    return count;
+}
+
+/* All that was called durable and not deleted is there, in order; what was not may be. */
+static void check_survivors(struct spool_bench *bench, const bool *present, const bool *deleted,
+                            unsigned limit)
+{
+    struct gw_spool_record record;
+    bool *found = calloc(limit, sizeof *found);
+    uint64_t after = 0;
+    uint64_t count = 0;
+    uint64_t before;
+    uint64_t newest[POINTS] = {0};
+    do {
+        before = count;
+        bench_read(bench, after);
+        while (gw_spool_next(bench->spool, &record)) {
+            after = record.sequence;
+            assert_true(record.message.id_count < limit);
+            assert_true(record.message.id_count > newest[record.message.point]);
+            newest[record.message.point] = record.message.id_count;
+            found[record.message.id_count] = true;
+            count++;
+        }
+    } while (count > before);
+    for (unsigned n = 0; n < limit; n++)
+        assert_true(found[n] || !present[n] || deleted[n]);
+    assert_int_equal(count, state_of(bench).messages);
+    free(found);
+}
+
+static void test_kill_at_any_moment(void **state)
+{
+    struct spool_bench *bench = *state;
+    enum { LIMIT = 400000, EACH = LIMIT / KILLS };
+    bool *present = calloc(LIMIT, sizeof *present);
+    bool *deleted = calloc(LIMIT, sizeof *deleted);
+    unsigned reports = 0;
+    srand(11);
+    for (unsigned round = 0; round < KILLS; round++) {
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+            close(ends[0]);
+            run_child(bench, round * EACH + 1, ends[1]);
+        }
+        close(ends[1]);
+        usleep((unsigned)(rand() % 40000));
+        kill(pid, SIGKILL);
+        reports += take_reports(ends[0], present, deleted, LIMIT);
+        close(ends[0]);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_true(bench_open(bench));
+        assert_int_equal(state_of(bench).word, GW_SPOOL_IS_OK);
+        check_survivors(bench, present, deleted, LIMIT);
+        bench_close(bench);
+    }
+    print_message("%u reports before %d kills\n", reports, KILLS);
+    assert_true(reports > 200);
+    free(present);
+    free(deleted);
+}
+
+int main(void)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_an_error_is_not_safe),
+        TEST(test_deletes_outlive_an_error),
+        TEST(test_deleted_while_a_commit_fails),
+        TEST(test_stop_while_it_fails),
+        TEST(test_a_full_disk_is_named),
+        TEST(test_a_read_only_disk_is_named),
+        TEST(test_a_limit_is_named),
+        TEST(test_kill_at_any_moment),
+    };
+    return cmocka_run_group_tests_name("spool_faults", tests, NULL, NULL);
+}
