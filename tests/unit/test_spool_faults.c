@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mount.h>
@@ -19,7 +20,12 @@
 #include "gateway/base/memory.h"
 #include "tests/lib/spool_bench.h"
 
-enum { KILLS = 25, POINTS = 8 };
+enum {
+    KILLS = 25,
+    EACH = 1000, /* events before a kill at most: all of them fit into the file */
+    NUMBERS = KILLS * EACH + 1,
+    POINTS = 8
+};
 
 static atomic_int disk_error; /* of each commit from now on, 0: none */
 
@@ -300,7 +306,7 @@ static void run_child(struct spool_bench *bench, unsigned from, int out)
         _exit(2);
     uv_loop_init(&bench->loop);
     gw_spool_start(bench->spool, &bench->loop);
-    for (unsigned n = from;; n++) {
+    for (unsigned n = from; n < from + EACH; n++) {
         uint64_t sequence = 0;
         while (bench_event(bench, n % POINTS, n, n * 13 % 300, &sequence))
             bench_turn(bench); /* the queue or the file is full */
@@ -308,15 +314,17 @@ static void run_child(struct spool_bench *bench, unsigned from, int out)
         if (n % 16 == 0)
             uv_run(&bench->loop, UV_RUN_NOWAIT);
     }
+    for (;;)
+        bench_turn(bench);
 }
 
-/* Reads what the child reported; `next` becomes a number that it cannot have used. */
-static unsigned take_reports(int in, bool *present, bool *deleted, unsigned limit)
+/* Reads what the child reported, at most `most`. */
+static unsigned take_reports(int in, unsigned most, bool *present, bool *deleted)
 {
     struct report report;
     unsigned count = 0;
-    while (read(in, &report, sizeof report) == (ssize_t)sizeof report) {
-        assert_true(report.number < limit);
+    while (count < most && read(in, &report, sizeof report) == (ssize_t)sizeof report) {
+        assert_true(report.number < NUMBERS);
         if (report.deleted)
             deleted[report.number] = true;
         else
@@ -327,11 +335,10 @@ static unsigned take_reports(int in, bool *present, bool *deleted, unsigned limi
 }
 
 /* All that was called durable and not deleted is there, in order; what was not may be. */
-static void check_survivors(struct spool_bench *bench, const bool *present, const bool *deleted,
-                            unsigned limit)
+static void check_survivors(struct spool_bench *bench, const bool *present, const bool *deleted)
 {
     struct gw_spool_record record;
-    bool *found = calloc(limit, sizeof *found);
+    bool *found = calloc(NUMBERS, sizeof *found);
     uint64_t after = 0;
     uint64_t count = 0;
     uint64_t before;
@@ -341,26 +348,27 @@ static void check_survivors(struct spool_bench *bench, const bool *present, cons
         bench_read(bench, after);
         while (gw_spool_next(bench->spool, &record)) {
             after = record.sequence;
-            assert_true(record.message.id_count < limit);
+            assert_true(record.message.id_count < NUMBERS);
             assert_true(record.message.id_count > newest[record.message.point]);
             newest[record.message.point] = record.message.id_count;
             found[record.message.id_count] = true;
             count++;
         }
     } while (count > before);
-    for (unsigned n = 0; n < limit; n++)
+    for (unsigned n = 0; n < NUMBERS; n++)
         assert_true(found[n] || !present[n] || deleted[n]);
     assert_int_equal(count, state_of(bench).messages);
     free(found);
 }
 
+/* After so many reports and a little more, so that a slow disk is killed as often as a fast one. */
 static void test_kill_at_any_moment(void **state)
 {
     struct spool_bench *bench = *state;
-    enum { LIMIT = 400000, EACH = LIMIT / KILLS };
-    bool *present = calloc(LIMIT, sizeof *present);
-    bool *deleted = calloc(LIMIT, sizeof *deleted);
+    bool *present = calloc(NUMBERS, sizeof *present);
+    bool *deleted = calloc(NUMBERS, sizeof *deleted);
     unsigned reports = 0;
+    bench->options.max_octets = 32u << 20;
     srand(11);
     for (unsigned round = 0; round < KILLS; round++) {
         int ends[2];
@@ -371,18 +379,18 @@ static void test_kill_at_any_moment(void **state)
             run_child(bench, round * EACH + 1, ends[1]);
         }
         close(ends[1]);
-        usleep((unsigned)(rand() % 40000));
+        reports += take_reports(ends[0], (unsigned)rand() % EACH, present, deleted);
+        usleep((unsigned)(rand() % 5000));
         kill(pid, SIGKILL);
-        reports += take_reports(ends[0], present, deleted, LIMIT);
+        reports += take_reports(ends[0], UINT_MAX, present, deleted);
         close(ends[0]);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
         assert_true(bench_open(bench));
         assert_int_equal(state_of(bench).word, GW_SPOOL_IS_OK);
-        check_survivors(bench, present, deleted, LIMIT);
+        check_survivors(bench, present, deleted);
         bench_close(bench);
     }
     print_message("%u reports before %d kills\n", reports, KILLS);
-    assert_true(reports > 200);
     free(present);
     free(deleted);
 }
