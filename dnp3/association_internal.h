@@ -79,7 +79,7 @@ struct last_unsolicited {
     bool safe; /* the host has it where it is safe: a repeat is confirmed at once */
     uint8_t sequence;
     uint32_t token;
-    uint64_t hash;
+    uint64_t digest; /* stands for its octets */
 };
 
 /* The one request on the wire. */

@@ -30,6 +30,16 @@ static inline size_t dnp3_reader_left(const struct dnp3_reader *r)
     return (size_t)(r->end - r->at);
 }
 
+/* Stands for the octets not read yet (FNV-1a), so that a repeat is told from what only bears the
+ * same sequence, and nothing need be kept. */
+static inline uint64_t dnp3_reader_digest(const struct dnp3_reader *r)
+{
+    uint64_t digest = 0xcbf29ce484222325u;
+    for (const uint8_t *at = r->at; at != r->end; at++)
+        digest = (digest ^ *at) * 0x100000001b3u;
+    return digest;
+}
+
 /* The next `length` octets, borrowed, or NULL (and failed) where fewer are left. */
 static inline const uint8_t *dnp3_reader_take(struct dnp3_reader *r, size_t length)
 {

@@ -3,14 +3,6 @@
  * the READ that must wait, and the function that acts (IEEE 1815-2012 4.3, 5.1.1). */
 #include "dnp3/outstation_internal.h"
 
-static uint64_t digest_of(const struct dnp3_reader *in)
-{
-    uint64_t digest = 0xcbf29ce484222325u; /* FNV-1a */
-    for (const uint8_t *at = in->at; at < in->end; at++)
-        digest = (digest ^ *at) * 0x100000001b3u;
-    return digest;
-}
-
 static void start_read(struct dnp3_outstation *o, struct dnp3_reader in)
 {
     o->solicited.reading = true;
@@ -169,7 +161,7 @@ static bool is_repeat(struct dnp3_outstation *o, const struct dnp3_reader *fragm
 {
     struct dnp3_last_request request = {.valid = true,
                                         .length = (uint16_t)dnp3_reader_left(fragment),
-                                        .digest = digest_of(fragment)};
+                                        .digest = dnp3_reader_digest(fragment)};
     bool same =
         o->last.valid && o->last.length == request.length && o->last.digest == request.digest;
     o->last = request;

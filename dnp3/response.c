@@ -307,15 +307,6 @@ static void solicited(struct dnp3_association *a, const struct dnp3_app_header *
         next_fragment(a, &fragment, verdict);
 }
 
-/* FNV-1a: tells repeats apart from fragments that reuse a sequence, in no memory. */
-static uint64_t hash(const struct dnp3_reader *in)
-{
-    uint64_t h = 0xCBF29CE484222325u;
-    for (const uint8_t *p = in->at; p != in->end; p++)
-        h = (h ^ *p) * 0x100000001B3u;
-    return h;
-}
-
 /* Rule 2: not delivered again; one confirm when the original is safe, at once where it is. */
 static void repeated(struct dnp3_association *a, uint8_t sequence)
 {
@@ -343,8 +334,8 @@ static void unsolicited(struct dnp3_association *a, const struct dnp3_app_header
     dnp3_broadcast_answered(a, header->iin, false);
     uint8_t sequence = dnp3_app_sequence(header);
     bool con = header->control & DNP3_APP_CON;
-    uint64_t content = hash(in);
-    if (con && a->last.valid && a->last.sequence == sequence && a->last.hash == content) {
+    uint64_t digest = dnp3_reader_digest(in);
+    if (con && a->last.valid && a->last.sequence == sequence && a->last.digest == digest) {
         repeated(a, sequence);
         dnp3_response_iin(a, header->iin, false);
         return;
@@ -366,7 +357,7 @@ static void unsolicited(struct dnp3_association *a, const struct dnp3_app_header
                                             .safe = verdict == DNP3_CONFIRM_NOW,
                                             .sequence = sequence,
                                             .token = fragment.token,
-                                            .hash = content};
+                                            .digest = digest};
     dnp3_response_iin(a, header->iin, null || !con);
 }
 

@@ -4,10 +4,12 @@
 #include "gateway/command/command_message.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/hash.h"
 #include "gateway/base/json_writer.h"
 #include "gateway/base/number.h"
 
@@ -251,11 +253,8 @@ static void set_fingerprint(struct gw_command_text *text, json_t *root)
     size_t length = strlen(dump);
     if (!gw_command_text_set(text, dump, length)) {
         enum { HASH = 17 }; /* a mark and 16 digits */
-        uint64_t hash = 0xCBF29CE484222325u;
         char digits[HASH + 1];
-        for (size_t i = 0; i < length; i++)
-            hash = (hash ^ (uint8_t)dump[i]) * 0x100000001B3u;
-        snprintf(digits, sizeof digits, "#%016llx", (unsigned long long)hash);
+        snprintf(digits, sizeof digits, "#%016" PRIx64, gw_hash_text(dump));
         memcpy(text->octets, dump, GW_COMMAND_TEXT_MAX - HASH);
         memcpy(text->octets + GW_COMMAND_TEXT_MAX - HASH, digits, HASH);
         text->length = GW_COMMAND_TEXT_MAX;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "gateway/base/hash.h"
 #include "gateway/base/memory.h"
 
 #define NONE UINT32_MAX
@@ -27,19 +28,10 @@ struct gw_ledger {
     void *user;
 };
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash(uint64_t state, const void *octets, size_t length)
-{
-    const uint8_t *at = octets;
-    for (size_t i = 0; i < length; i++)
-        state = (state ^ at[i]) * 0x100000001b3u;
-    return state;
-}
-
 uint64_t gw_ledger_scope(const char *outstation, const char *control)
 {
-    uint64_t state = hash(0xcbf29ce484222325u, outstation, strlen(outstation) + 1);
-    return hash(state, control, strlen(control) + 1);
+    uint64_t scope = gw_hash(GW_HASH_START, outstation, strlen(outstation) + 1);
+    return gw_hash(scope, control, strlen(control) + 1);
 }
 
 struct gw_ledger *gw_ledger_create(uint32_t capacity, uint64_t keep_ms)
@@ -84,8 +76,8 @@ void gw_ledger_watch(struct gw_ledger *ledger,
 static uint32_t *bucket_of(struct gw_ledger *ledger, uint64_t scope,
                            const struct gw_command_text *id)
 {
-    uint64_t state = hash(scope, id->octets, id->length);
-    return &ledger->buckets[(uint32_t)(state ^ state >> 32) & ledger->mask];
+    uint64_t hash = gw_hash(scope, id->octets, id->length);
+    return &ledger->buckets[(uint32_t)(hash ^ hash >> 32) & ledger->mask];
 }
 
 /* Where the number of the id's record stands, plus one; what it points to is 0 where there is none.

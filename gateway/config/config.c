@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dnp3/error.h"
+#include "gateway/base/hash.h"
 #include "gateway/config/config_loader.h"
 #include "gateway/mapping/topic.h"
 
@@ -23,15 +24,6 @@ struct whole {
 
 /* Names */
 
-static uint64_t hash_octets(uint64_t hash, const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
-    return hash;
-}
-
-#define HASH_START UINT64_C(0xcbf29ce484222325)
-
 static bool index_outstations(struct whole *whole)
 {
     size_t count = 16;
@@ -43,7 +35,7 @@ static bool index_outstations(struct whole *whole)
     whole->bucket_count = count;
     for (size_t i = 0; i < whole->config.outstation_count; i++) {
         const char *name = whole->config.outstations[i].name;
-        size_t at = hash_octets(HASH_START, name, strlen(name)) & (count - 1);
+        size_t at = gw_hash_text(name) & (count - 1);
         while (whole->buckets[at])
             at = (at + 1) & (count - 1);
         whole->buckets[at] = (uint32_t)i + 1;
@@ -58,7 +50,7 @@ const struct gw_outstation_config *gw_config_outstation(const struct gw_config *
     size_t mask = whole->bucket_count - 1;
     if (whole->bucket_count == 0)
         return NULL;
-    for (size_t at = hash_octets(HASH_START, name, length) & mask; whole->buckets[at];
+    for (size_t at = gw_hash(GW_HASH_START, name, length) & mask; whole->buckets[at];
          at = (at + 1) & mask) {
         const struct gw_outstation_config *outstation =
             config->outstations + whole->buckets[at] - 1;
@@ -106,7 +98,7 @@ static bool read_file(struct gw_loader *loader, struct gw_json_file *file, const
     bool done = text ? gw_json_file_parse(file, path, text->text, text->length, loader->errors)
                      : gw_json_file_read(file, path, loader->errors);
     if (file->text)
-        loader->hash = hash_octets(loader->hash, file->text, file->length);
+        loader->hash = gw_hash(loader->hash, file->text, file->length);
     return done;
 }
 
@@ -339,7 +331,7 @@ static int load(const char *path, const struct gw_config_text *texts, size_t tex
         .errors = errors,
         .texts = texts,
         .text_count = text_count,
-        .hash = HASH_START,
+        .hash = GW_HASH_START,
         .profile_cache = json_object(),
     };
     whole->config.file = gw_arena_string(&whole->arena, path);

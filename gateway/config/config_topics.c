@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/base/hash.h"
 #include "gateway/config/config_loader.h"
 #include "gateway/mapping/mapping_expand.h"
 
@@ -233,14 +234,6 @@ static void collision(const struct landing *l, const struct landed *first,
     gw_json_error(file, path, "%s lands on the topic of %s%s: %s", other, one, place, topic);
 }
 
-static uint64_t hash_text(const char *text)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static void land(struct landing *l, struct landed landed)
 {
     char topic[GW_TOPIC_MAX];
@@ -259,7 +252,7 @@ static void land(struct landing *l, struct landed landed)
         gw_json_error(file, where, "the topic of %s: %s", what, problem);
         return;
     }
-    landed.hash = hash_text(topic);
+    landed.hash = gw_hash_text(topic);
     size_t at = landed.hash & l->mask;
     for (; l->slots[at].outstation; at = (at + 1) & l->mask) {
         if (l->slots[at].hash == landed.hash &&

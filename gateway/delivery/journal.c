@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/base/hash.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/sequence_set.h"
@@ -56,12 +57,10 @@ struct gw_journal {
     void (*stopped)(void *user);
 };
 
-/* FNV-1a; it must be the same in every run, for the file keeps it. */
+/* The same in every run, for the file keeps it. */
 static uint64_t point_of(const char *topic, size_t length)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (uint8_t)topic[i]) * 0x100000001b3u;
+    uint64_t hash = gw_hash(GW_HASH_START, topic, length);
     return hash == GW_SPOOL_NO_POINT ? 0 : hash;
 }
 

@@ -461,12 +461,10 @@ static void deliver(struct side *side, const struct dnp3_link_frame *frame)
     dnp3_transport_release(&side->down, side->world->pool);
 }
 
-static uint64_t hash_of(const struct dnp3_link_frame *frame)
+static uint64_t digest_of(const struct dnp3_link_frame *frame)
 {
-    uint64_t hash = 0xCBF29CE484222325u;
-    for (size_t i = 0; i < frame->length; i++)
-        hash = (hash ^ frame->data[i]) * 0x100000001B3u;
-    return hash;
+    struct dnp3_reader data = dnp3_reader_of(frame->data, frame->length);
+    return dnp3_reader_digest(&data);
 }
 
 /* As an outstation takes it, whether its acknowledgement gets lost or not: once. */
@@ -476,12 +474,12 @@ static void sent_confirmed(struct side *side, const struct dnp3_link_frame *fram
     if (!side->linked)
         broken(side, "confirmed data on a link that is not reset");
     if (fcb != side->fcb) {
-        if (hash_of(frame) != side->frame)
+        if (digest_of(frame) != side->frame)
             broken(side, "a confirmed frame was repeated with other octets");
         return;
     }
     side->fcb = !fcb;
-    side->frame = hash_of(frame);
+    side->frame = digest_of(frame);
     deliver(side, frame);
 }
 

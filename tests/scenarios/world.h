@@ -87,7 +87,7 @@ struct side {
     bool manual;           /* the script acknowledges confirmed frames */
     bool linked;           /* a reset of the link came on this connection */
     bool fcb;              /* of the next confirmed frame */
-    uint64_t frame;        /* hash of the last one */
+    uint64_t frame;        /* digest of the last one */
     unsigned unacknowledged;
     bool asked; /* a request left and nothing was answered since */
     uint64_t asked_ms;

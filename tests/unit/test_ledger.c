@@ -126,6 +126,7 @@ static void test_scopes(void **state)
     (void)state;
     assert_int_equal(gw_ledger_scope("a", "b"), gw_ledger_scope("a", "b"));
     assert_int_not_equal(gw_ledger_scope("a", "bc"), gw_ledger_scope("ab", "c"));
+    assert_int_equal(gw_ledger_scope("recloser-17", "breaker"), 0xce86fbc7f873095b); /* on disks */
 }
 
 int main(void)
