@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open addressing with linear probing; the number is its own hash. Removing shifts back what would
- * not be found any more. */
+/* The number is its own hash (probe.h). */
 #include "gateway/base/sequence_set.h"
 
 #include <string.h>
+
+#include "gateway/base/probe.h"
 
 static size_t slots_for(size_t most)
 {
@@ -39,12 +40,17 @@ void gw_sequence_set_empty(struct gw_sequence_set *set)
     set->count = 0;
 }
 
+static size_t home_of(const struct gw_sequence_set *set, uint64_t number)
+{
+    return (size_t)number & set->mask;
+}
+
 /* Where the number is, or the free place where it would be. */
 static size_t place_of(const struct gw_sequence_set *set, uint64_t number)
 {
-    size_t place = (size_t)number & set->mask;
+    size_t place = home_of(set, number);
     while (set->slots[place] && set->slots[place] != number)
-        place = (place + 1) & set->mask;
+        place = gw_probe_next(place, set->mask);
     return place;
 }
 
@@ -65,19 +71,24 @@ bool gw_sequence_set_has(const struct gw_sequence_set *set, uint64_t number)
     return set->slots[place_of(set, number)] != 0;
 }
 
+static void close_up(struct gw_sequence_set *set, size_t hole)
+{
+    size_t at = hole;
+    while (set->slots[at = gw_probe_next(at, set->mask)]) {
+        if (!gw_probe_fills(hole, at, home_of(set, set->slots[at]), set->mask))
+            continue;
+        set->slots[hole] = set->slots[at];
+        hole = at;
+    }
+    set->slots[hole] = 0;
+}
+
 bool gw_sequence_set_remove(struct gw_sequence_set *set, uint64_t number)
 {
     size_t hole = place_of(set, number);
     if (!set->slots[hole])
         return false;
-    for (size_t i = (hole + 1) & set->mask; set->slots[i]; i = (i + 1) & set->mask) {
-        size_t home = (size_t)set->slots[i] & set->mask;
-        if (((i - home) & set->mask) < ((i - hole) & set->mask))
-            continue;
-        set->slots[hole] = set->slots[i];
-        hole = i;
-    }
-    set->slots[hole] = 0;
+    close_up(set, hole);
     set->count--;
     return true;
 }

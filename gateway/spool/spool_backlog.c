@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open addressing with linear probes; a removed entry is closed up, so there are no tombstones. */
+/* A table of points by their hash (probe.h), each with its count. */
 #include "gateway/spool/spool_backlog.h"
 
 #include "gateway/base/memory.h"
+#include "gateway/base/probe.h"
 
 enum { SLOTS_MIN = 16 };
 
@@ -59,7 +60,7 @@ static size_t find(const struct gw_spool_backlog *backlog, uint64_t point)
 {
     size_t at = home_of(backlog, point);
     while (backlog->slots[at].count && backlog->slots[at].point != point)
-        at = (at + 1) & backlog->mask;
+        at = gw_probe_next(at, backlog->mask);
     return at;
 }
 
@@ -77,19 +78,15 @@ void gw_spool_backlog_add(struct gw_spool_backlog *backlog, uint64_t point)
     slot->count++;
 }
 
-/* Entries behind a freed slot that had been pushed past it move up. */
 static void close_up(struct gw_spool_backlog *backlog, size_t hole)
 {
     size_t at = hole;
-    for (;;) {
-        at = (at + 1) & backlog->mask;
-        if (!backlog->slots[at].count)
-            break;
+    while (backlog->slots[at = gw_probe_next(at, backlog->mask)].count) {
         size_t home = home_of(backlog, backlog->slots[at].point);
-        if (((at - home) & backlog->mask) >= ((at - hole) & backlog->mask)) {
-            backlog->slots[hole] = backlog->slots[at];
-            hole = at;
-        }
+        if (!gw_probe_fills(hole, at, home, backlog->mask))
+            continue;
+        backlog->slots[hole] = backlog->slots[at];
+        hole = at;
     }
     backlog->slots[hole].count = 0;
 }
