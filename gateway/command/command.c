@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dnp3/error.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/command/command_kind.h"
@@ -293,22 +292,6 @@ static bool answer_again(struct gw_command *command)
 
 /* Start */
 
-static enum gw_verdict verdict_of_error(int error)
-{
-    switch (error) {
-    case DNP3_ERR_FULL:
-    case DNP3_ERR_MEMORY:
-        return GW_VERDICT_BUSY;
-    case DNP3_ERR_INVALID:
-    case DNP3_ERR_RANGE:
-        return GW_VERDICT_OUT_OF_RANGE;
-    case DNP3_ERR_UNSUPPORTED:
-        return GW_VERDICT_INHIBITED;
-    default:
-        return GW_VERDICT_OFFLINE;
-    }
-}
-
 static void remember(const struct gw_command *command)
 {
     struct gw_command_lane *lane = gw_command_lane_of(command);
@@ -341,7 +324,7 @@ static void on_kept(void *user, int error)
     } else if (commands->host.steady_ms(commands->user) >= command->deadline_ms) {
         verdict = GW_VERDICT_EXPIRED;
     } else if (verdict == GW_VERDICT_OK && (error = command->kind->start(command)) != 0) {
-        verdict = verdict_of_error(error);
+        verdict = gw_verdict_of_error(error);
     }
     if (verdict != GW_VERDICT_OK)
         refuse_started(command, verdict);
@@ -376,7 +359,7 @@ static enum gw_verdict start(struct gw_command *incoming)
     if (incoming->in_ledger)
         incoming->receipt =
             gw_ledger_keeper_cancel(commands->keeper, incoming->scope, &incoming->message.id);
-    return verdict_of_error(error);
+    return gw_verdict_of_error(error);
 }
 
 static void act(struct gw_command *command, const struct gw_mqtt_message *mqtt)

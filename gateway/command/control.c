@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dnp3/error.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/command/command.h"
@@ -331,19 +330,6 @@ static struct control_job *start_job(struct gw_controls *controls,
     return job;
 }
 
-static enum gw_verdict verdict_of_error(int error)
-{
-    switch (error) {
-    case DNP3_ERR_FULL:
-        return GW_VERDICT_BUSY;
-    case DNP3_ERR_INVALID:
-    case DNP3_ERR_RANGE:
-        return GW_VERDICT_OUT_OF_RANGE;
-    default:
-        return GW_VERDICT_OFFLINE;
-    }
-}
-
 /* Ends a job of which nothing was sent. */
 static void refuse_job(struct control_job *job, enum gw_verdict reason, const char *detail)
 {
@@ -362,7 +348,7 @@ static void leave(struct control_job *job)
     remember(job, now_ms); /* before it may end, for the end may be a refusal */
     int error = controls->host.operate(controls->user, job->outstation, &job->request);
     if (error) {
-        refuse_job(job, verdict_of_error(error), NULL);
+        refuse_job(job, gw_verdict_of_error(error), NULL);
         return;
     }
     stamp(control, now_ms);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "dnp3/error.h"
 #include "gateway/base/json_writer.h"
 #include "gateway/base/log.h"
 
@@ -25,6 +26,22 @@ const char *gw_verdict_name(enum gw_verdict verdict)
 #undef X
     };
     return names[verdict];
+}
+
+enum gw_verdict gw_verdict_of_error(int error)
+{
+    switch (error) {
+    case DNP3_ERR_FULL:
+    case DNP3_ERR_MEMORY:
+        return GW_VERDICT_BUSY;
+    case DNP3_ERR_INVALID:
+    case DNP3_ERR_RANGE:
+        return GW_VERDICT_OUT_OF_RANGE;
+    case DNP3_ERR_UNSUPPORTED:
+        return GW_VERDICT_INHIBITED;
+    default:
+        return GW_VERDICT_OFFLINE;
+    }
 }
 
 static enum gw_verdict refusal_of(enum dnp3_command_reason reason)

@@ -70,6 +70,8 @@ struct gw_control_result {
 const char *gw_outcome_name(enum gw_outcome outcome);
 const char *gw_verdict_name(enum gw_verdict verdict);
 
+/* The reason of what was refused before anything was sent: a DNP3_ERR_ of the library's or ours. */
+enum gw_verdict gw_verdict_of_error(int error);
 /* Outcome and reason of what the library ended so. */
 void gw_control_result_end(struct gw_control_result *result, enum dnp3_command_outcome outcome,
                            enum dnp3_command_reason reason);
