@@ -22,6 +22,30 @@ static const char lists_schema[] =
 static const char vars_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"integer\"]}}";
 
+/* What points and controls are called by; FIELD is POINT or CONTROL. */
+#define NAMING_ROWS(FIELD, what)                                                                   \
+    {.name = "index",                                                                              \
+     .flags = GW_KEY_REQUIRED,                                                                     \
+     .schema = index_schema,                                                                       \
+     .help = "A number, a list, or a range \"4..6\"."},                                            \
+        {.name = "name",                                                                           \
+         .type = GW_KEY_TEXT,                                                                      \
+         .fallback = "\"{type}/{index}\"",                                                         \
+         FIELD(name),                                                                              \
+         .help = "Topic name; placeholders: index, type, any var."},                               \
+        {.name = "vars",                                                                           \
+         .fallback = "{}",                                                                         \
+         .schema = lists_schema,                                                                   \
+         .help = "Lists with one value for each index."},                                          \
+        {.name = "enabled",                                                                        \
+         .type = GW_KEY_BOOLEAN,                                                                   \
+         .fallback = "true",                                                                       \
+         FIELD(enabled),                                                                           \
+         .help = "false removes the " what "."},                                                   \
+    {                                                                                              \
+        .name = "label", .type = GW_KEY_TEXT, FIELD(label), .help = "Free text, in meta."          \
+    }
+
 static const struct gw_word point_types[] = {
     {"binary_input", DNP3_POINT_BINARY_INPUT},
     {"double_bit_input", DNP3_POINT_DOUBLE_BIT_INPUT},
@@ -75,25 +99,7 @@ static const struct gw_key point_rows[] = {
      .words = point_types,
      POINT(type),
      .help = "The point's DNP3 type."},
-    {.name = "index",
-     .flags = GW_KEY_REQUIRED,
-     .schema = index_schema,
-     .help = "A number, a list, or a range \"4..6\"."},
-    {.name = "name",
-     .type = GW_KEY_TEXT,
-     .fallback = "\"{type}/{index}\"",
-     POINT(name),
-     .help = "Topic name; placeholders: index, type, any var."},
-    {.name = "vars",
-     .fallback = "{}",
-     .schema = lists_schema,
-     .help = "Lists with one value for each index."},
-    {.name = "enabled",
-     .type = GW_KEY_BOOLEAN,
-     .fallback = "true",
-     POINT(enabled),
-     .help = "false removes the point."},
-    {.name = "label", .type = GW_KEY_TEXT, POINT(label), .help = "Free text, in meta."},
+    NAMING_ROWS(POINT, "point"),
     {.name = "states",
      .schema = "{\"type\":\"object\",\"properties\":{"
                "\"off\":{\"type\":\"string\"},\"on\":{\"type\":\"string\"},"
@@ -188,25 +194,7 @@ static const struct gw_key control_rows[] = {
      .words = control_types,
      CONTROL(type),
      .help = "CROB (g12), or analog output (g41)."},
-    {.name = "index",
-     .flags = GW_KEY_REQUIRED,
-     .schema = index_schema,
-     .help = "A number, a list, or a range \"4..6\"."},
-    {.name = "name",
-     .type = GW_KEY_TEXT,
-     .fallback = "\"{type}/{index}\"",
-     CONTROL(name),
-     .help = "Topic name; placeholders: index, type, any var."},
-    {.name = "vars",
-     .fallback = "{}",
-     .schema = lists_schema,
-     .help = "Lists with one value for each index."},
-    {.name = "enabled",
-     .type = GW_KEY_BOOLEAN,
-     .fallback = "true",
-     CONTROL(enabled),
-     .help = "false removes the control."},
-    {.name = "label", .type = GW_KEY_TEXT, CONTROL(label), .help = "Free text, in meta."},
+    NAMING_ROWS(CONTROL, "control"),
     {.name = "mode",
      .type = GW_KEY_WORD,
      .words = control_modes,
