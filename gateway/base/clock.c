@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Both clocks from the kernel, and its own opinion of the wall clock. */
+/* The clocks from the kernel, and its own opinion of the wall clock. */
 #include "gateway/base/clock.h"
 
 #include <sys/timex.h>
@@ -17,6 +17,11 @@ static int64_t read_ms(clockid_t clock)
 uint64_t gw_clock_steady_ms(void)
 {
     return (uint64_t)read_ms(CLOCK_MONOTONIC);
+}
+
+uint64_t gw_clock_boot_ms(void)
+{
+    return (uint64_t)read_ms(CLOCK_BOOTTIME);
 }
 
 int64_t gw_clock_wall_ms(void)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/base/backoff.h"
+#include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/mqtt/wire.h"
@@ -15,6 +16,8 @@ enum {
     /* A connection that lived so long has proved itself: the backoff begins anew. */
     STABLE_MS = 5000,
     LEAVE_MS = 2000, /* for DISCONNECT to go out when stopped */
+    PULSE_MS = 500,
+    STOOD_STILL_MS = 3000, /* no busy loop: stopped, swapped out, suspended with its host */
     REASON_MAX = 400,
     REFUSED = 0x80
 };
@@ -43,6 +46,9 @@ struct gw_mqtt {
     struct gw_wire *wire;
     uv_async_t wake;
     uv_timer_t timer; /* one purpose a state */
+    uv_timer_t pulse; /* beats while online */
+    uint64_t beat_ms; /* when this process was last known to run */
+    bool stale;       /* what came on this connection may be older than it looks */
     unsigned closing;
     enum state state;
     uint32_t connack_timeout_ms;
@@ -105,6 +111,45 @@ static bool wants_other_keep_alive(struct gw_mqtt *mqtt, uint16_t wanted_s)
     return true;
 }
 
+static void set_cause(struct gw_mqtt *mqtt, const char *what, int code)
+{
+    if (mqtt->cause[0])
+        return;
+    snprintf(mqtt->cause, sizeof mqtt->cause, "%s: %s%s", gw_broker_endpoint(mqtt->broker), what,
+             code < 0 ? "" : gw_mqtt_reason_code_text(code));
+}
+
+/* How long a command holds counts from when it comes, and what came while this process stood still
+ * may have waited for minutes: it goes with its connection, as what is published while the gateway
+ * is away. */
+static bool stood_still(struct gw_mqtt *mqtt)
+{
+    uint64_t now = gw_clock_boot_ms();
+    uint64_t gap = now - mqtt->beat_ms;
+    mqtt->beat_ms = now;
+    if (mqtt->stale || gap < STOOD_STILL_MS)
+        return mqtt->stale;
+    gw_log(GW_LOG_WARNING, "mqtt",
+           "the gateway stood still for %llu ms: commands that waited meanwhile are not taken",
+           (unsigned long long)gap);
+    set_cause(mqtt, "left, for the gateway stood still", -1);
+    mqtt->stale = true;
+    gw_broker_drop(mqtt->broker);
+    return true;
+}
+
+static void on_pulse(uv_timer_t *pulse)
+{
+    stood_still(pulse->data);
+}
+
+static void start_pulse(struct gw_mqtt *mqtt)
+{
+    mqtt->stale = false;
+    mqtt->beat_ms = gw_clock_boot_ms();
+    uv_timer_start(&mqtt->pulse, on_pulse, PULSE_MS, PULSE_MS);
+}
+
 static void on_online(struct gw_mqtt *mqtt)
 {
     struct gw_mqtt_connection connection = *gw_wire_connection(mqtt->wire);
@@ -112,6 +157,7 @@ static void on_online(struct gw_mqtt *mqtt)
     if (wants_other_keep_alive(mqtt, connection.keep_alive_s))
         return;
     uv_timer_stop(&mqtt->timer);
+    start_pulse(mqtt);
     mqtt->state = ONLINE;
     mqtt->online_since = uv_now(mqtt->loop);
     mqtt->counters.connects++;
@@ -136,14 +182,6 @@ static void on_subscribed(struct gw_mqtt *mqtt, const struct gw_wire_event *even
                gw_mqtt_reason_code_text(event->code));
     if (mqtt->callbacks.subscribed)
         mqtt->callbacks.subscribed(mqtt->user, filter, event->code);
-}
-
-static void set_cause(struct gw_mqtt *mqtt, const char *what, int code)
-{
-    if (mqtt->cause[0])
-        return;
-    snprintf(mqtt->cause, sizeof mqtt->cause, "%s: %s%s", gw_broker_endpoint(mqtt->broker), what,
-             code < 0 ? "" : gw_mqtt_reason_code_text(code));
 }
 
 /* Tells what waits; returns whether something was acknowledged. */
@@ -187,7 +225,7 @@ static void on_wake(uv_async_t *wake)
         return;
     if (take_events(mqtt) && mqtt->state == ONLINE)
         mqtt->callbacks.writable(mqtt->user);
-    while (mqtt->state == ONLINE && gw_wire_message(mqtt->wire, &message)) {
+    while (mqtt->state == ONLINE && !stood_still(mqtt) && gw_wire_message(mqtt->wire, &message)) {
         mqtt->counters.received++;
         mqtt->callbacks.message(mqtt->user, &message);
         gw_wire_next_message(mqtt->wire);
@@ -217,9 +255,10 @@ static void finish(struct gw_mqtt *mqtt)
 {
     mqtt->state = FREEING;
     gw_wire_close(mqtt->wire);
-    mqtt->closing = 3;
+    mqtt->closing = 4;
     uv_close((uv_handle_t *)&mqtt->wake, on_uv_closed);
     uv_close((uv_handle_t *)&mqtt->timer, on_uv_closed);
+    uv_close((uv_handle_t *)&mqtt->pulse, on_uv_closed);
     gw_broker_free(mqtt->broker, on_broker_freed, mqtt);
     mqtt->broker = NULL;
 }
@@ -244,6 +283,7 @@ static void on_closed(void *user, enum gw_broker_reason reason, const char *deta
     struct gw_mqtt *mqtt = user;
     bool was_online = mqtt->state == ONLINE;
     uv_timer_stop(&mqtt->timer);
+    uv_timer_stop(&mqtt->pulse);
     gw_wire_close(mqtt->wire); /* waits for a callback under way: all is told after it */
     take_events(mqtt);
     if (mqtt->state == LEAVING || mqtt->state == FREEING) {
@@ -316,8 +356,10 @@ struct gw_mqtt *gw_mqtt_create(uv_loop_t *loop, const struct gw_mqtt_options *op
         return NULL;
     }
     uv_timer_init(loop, &mqtt->timer);
+    uv_timer_init(loop, &mqtt->pulse);
     mqtt->wake.data = mqtt;
     mqtt->timer.data = mqtt;
+    mqtt->pulse.data = mqtt;
     mqtt->loop = loop;
     mqtt->callbacks = *callbacks;
     mqtt->user = user;
@@ -350,6 +392,7 @@ void gw_mqtt_stop(struct gw_mqtt *mqtt, void (*stopped)(void *user))
         return;
     mqtt->stopped = stopped;
     uv_timer_stop(&mqtt->timer);
+    uv_timer_stop(&mqtt->pulse);
     switch (before) {
     case STOPPED:
     case WAITING:
