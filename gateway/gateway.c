@@ -4,15 +4,12 @@
 #include "gateway/gateway.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 #include "dnp3/error.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
-#include "gateway/channel/channel_udp.h"
-#include "gateway/channel/line.h"
-#include "gateway/channel/listener.h"
+#include "gateway/channel/lines.h"
 #include "gateway/command/command.h"
 #include "gateway/command/control.h"
 #include "gateway/command/ledger_keeper.h"
@@ -26,9 +23,7 @@ enum {
     TICK_MS = 1000,
     STOP_PATIENCE_MS = 2000, /* for the statuses to get into the outbox, then out of it */
     REFUSAL_TOLD_MS = 30000,
-    SPOOL_TOLD_MS = 5000,
-    POOL_MIN = 16, /* fragments of several segments under way at once: one in 16 lines, */
-    POOL_SHARE = 16
+    SPOOL_TOLD_MS = 5000
 };
 
 struct gw_gateway {
@@ -37,12 +32,9 @@ struct gw_gateway {
     struct gw_ledger_keeper *keeper;
     struct gw_controls *controls;
     struct gw_commands *commands;
-    struct gw_line_shared lines_shared;
+    uv_loop_t *loop;
+    struct gw_lines *lines;
     struct gw_session_shared sessions_shared;
-    /* One a channel, then one an outstation that dials in; NULL where nothing is enabled. */
-    struct gw_line **lines;
-    size_t line_count;
-    struct gw_listener **listeners;              /* one a channel; NULL where none listens */
     struct gw_session **sessions;                /* one an outstation */
     struct dnp3_association_config **behaviours; /* one a profile */
     uv_timer_t flush;
@@ -104,7 +96,7 @@ static void on_safe(void *user, struct gw_session *session, uint32_t token)
 static void on_refused(void *user, struct gw_session *session, uint32_t token, int reason_code)
 {
     struct gw_gateway *g = user;
-    uint64_t now = uv_now(g->lines_shared.loop);
+    uint64_t now = uv_now(g->loop);
     if (!g->refusal_told_ms || now - g->refusal_told_ms >= REFUSAL_TOLD_MS) {
         g->refusal_told_ms = now;
         if (reason_code)
@@ -236,7 +228,7 @@ static void on_unfinished(void *user, const struct gw_ledger_entry *entry)
 static uint64_t on_steady(void *user)
 {
     struct gw_gateway *g = user;
-    return uv_now(g->lines_shared.loop);
+    return uv_now(g->loop);
 }
 
 static int64_t on_wall(void *user)
@@ -315,13 +307,13 @@ static void watch_spool(struct gw_gateway *g)
 {
     struct gw_spool *spool = gw_publisher_spool(g->publisher);
     struct gw_spool_state state;
-    if (!spool || uv_now(g->lines_shared.loop) < g->spool_told_ms + SPOOL_TOLD_MS)
+    if (!spool || uv_now(g->loop) < g->spool_told_ms + SPOOL_TOLD_MS)
         return;
     gw_spool_state(spool, &state);
     if (state.messages == g->spool_messages)
         return;
     g->spool_messages = state.messages;
-    g->spool_told_ms = uv_now(g->lines_shared.loop);
+    g->spool_told_ms = uv_now(g->loop);
     g->status_due = true;
     on_due(g);
 }
@@ -375,35 +367,14 @@ static bool create_behaviours(struct gw_gateway *g)
     return true;
 }
 
-/* A line of its own, which the channel's listener knows. */
-static bool listen_for(struct gw_gateway *g, const struct gw_outstation_config *outstation,
-                       struct gw_line *line)
-{
-    struct gw_listener **listener = &g->listeners[outstation->channel];
-    if (!*listener)
-        *listener =
-            gw_listener_create(g->lines_shared.loop, &g->config->channels[outstation->channel]);
-    return *listener && gw_listener_add(*listener, gw_line_channel(line), outstation);
-}
-
 static bool create_session(struct gw_gateway *g, size_t number)
 {
     const struct gw_outstation_config *outstation = &g->config->outstations[number];
-    const struct gw_channel_config *channel = &g->config->channels[outstation->channel];
-    bool dials_in = channel->type == GW_CHANNEL_TCP_LISTEN;
-    struct gw_line **line =
-        &g->lines[dials_in ? g->config->channel_count + number : outstation->channel];
-    if (outstation->enabled && !*line) {
-        *line = gw_line_create(&g->lines_shared, channel, outstation->profile->response_timeout_ms);
-        if (!*line || (dials_in && !listen_for(g, outstation, *line)))
-            return false;
-    }
-    if (outstation->enabled && channel->type == GW_CHANNEL_UDP &&
-        !gw_udp_expect(gw_line_channel(*line), outstation->address, outstation->peer))
+    struct gw_line *line = outstation->enabled ? gw_lines_join(g->lines, outstation) : NULL;
+    if (outstation->enabled && !line)
         return false;
-    g->sessions[number] =
-        gw_session_create(&g->sessions_shared, outstation, behaviour_of(g, outstation->profile),
-                          outstation->enabled ? *line : NULL);
+    g->sessions[number] = gw_session_create(&g->sessions_shared, outstation,
+                                            behaviour_of(g, outstation->profile), line);
     return g->sessions[number] != NULL;
 }
 
@@ -463,13 +434,7 @@ static bool create_shared(struct gw_gateway *g, uv_loop_t *loop)
                                               .wall_ms = on_wall,
                                               .clock_trusted = on_trusted,
                                               .switch_file = GW_CONTROLS_SWITCH_FILE};
-    size_t buffers = POOL_MIN + g->config->channel_count / POOL_SHARE;
-    g->lines_shared.loop = loop;
-    g->lines_shared.allocator = gw_memory_dnp3();
-    g->lines_shared.pool = dnp3_pool_create(&g->lines_shared.allocator,
-                                            buffers < UINT16_MAX ? (uint16_t)buffers : UINT16_MAX);
-    if (getrandom(&g->lines_shared.seed, sizeof g->lines_shared.seed, 0) < 0)
-        g->lines_shared.seed = uv_hrtime();
+    g->lines = gw_lines_create(loop, g->config);
     g->publisher = gw_publisher_create(loop, g->config, &publisher, g);
     if (!create_keeper(g))
         return false;
@@ -482,42 +447,17 @@ static bool create_shared(struct gw_gateway *g, uv_loop_t *loop)
                                                     .commands = g->commands,
                                                     .due = on_due,
                                                     .user = g};
-    return g->lines_shared.pool && g->controls && g->commands;
-}
-
-static bool has_listeners(const struct gw_config *config)
-{
-    size_t i = 0;
-    while (i < config->channel_count && config->channels[i].type != GW_CHANNEL_TCP_LISTEN)
-        i++;
-    return i < config->channel_count;
+    return g->lines && g->controls && g->commands;
 }
 
 static bool create_tables(struct gw_gateway *g)
 {
     const struct gw_config *config = g->config;
-    g->line_count = config->channel_count + (has_listeners(config) ? config->outstation_count : 0);
-    g->lines =
-        gw_memory_allocate(GW_OWNER_SESSIONS, (g->line_count + 1) * sizeof(struct gw_line *));
-    g->listeners = gw_memory_allocate(GW_OWNER_SESSIONS,
-                                      (config->channel_count + 1) * sizeof(struct gw_listener *));
     g->sessions = gw_memory_allocate(GW_OWNER_SESSIONS,
                                      (config->outstation_count + 1) * sizeof(struct gw_session *));
     g->behaviours = gw_memory_allocate(
         GW_OWNER_SESSIONS, (config->profile_count + 1) * sizeof(struct dnp3_association_config *));
-    return g->lines && g->listeners && g->sessions && g->behaviours;
-}
-
-static void free_lines(struct gw_gateway *g)
-{
-    for (size_t i = 0; g->listeners && i < g->config->channel_count; i++) {
-        gw_listener_free(g->listeners[i]);
-        g->listeners[i] = NULL;
-    }
-    for (size_t i = 0; g->lines && i < g->line_count; i++) {
-        gw_line_free(g->lines[i]);
-        g->lines[i] = NULL;
-    }
+    return g->sessions && g->behaviours;
 }
 
 struct gw_gateway *gw_gateway_create(uv_loop_t *loop, const struct gw_config *config)
@@ -526,6 +466,7 @@ struct gw_gateway *gw_gateway_create(uv_loop_t *loop, const struct gw_config *co
     if (!g)
         return NULL;
     g->config = config;
+    g->loop = loop;
     g->since_ms = gw_clock_wall_ms();
     uv_timer_init(loop, &g->flush);
     uv_timer_init(loop, &g->tick);
@@ -536,7 +477,8 @@ struct gw_gateway *gw_gateway_create(uv_loop_t *loop, const struct gw_config *co
     if (!made) {
         if (g->publisher || !config->spool_path) /* else the spool has said why */
             gw_log(GW_LOG_ERROR, "gateway", "not enough memory for this configuration");
-        free_lines(g);
+        if (g->lines)
+            gw_lines_stop(g->lines);
         uv_close((uv_handle_t *)&g->flush, NULL);
         uv_close((uv_handle_t *)&g->tick, NULL);
         uv_run(loop, UV_RUN_NOWAIT); /* what was closed goes */
@@ -551,12 +493,7 @@ void gw_gateway_start(struct gw_gateway *g)
 {
     gw_publisher_start(g->publisher);
     gw_ledger_keeper_unfinished(g->keeper, on_unfinished, g);
-    for (size_t i = 0; i < g->line_count; i++)
-        if (g->lines[i])
-            gw_line_start(g->lines[i]);
-    for (size_t i = 0; i < g->config->channel_count; i++)
-        if (g->listeners[i])
-            gw_listener_start(g->listeners[i]);
+    gw_lines_start(g->lines);
     uv_timer_start(&g->tick, on_tick, TICK_MS, TICK_MS);
 }
 
@@ -574,7 +511,7 @@ static void say_goodbye(struct gw_gateway *g)
     bool done = true;
     for (size_t i = 0; i < g->config->outstation_count; i++)
         done &= gw_session_stop(g->sessions[i]);
-    if (!done && online && uv_now(g->lines_shared.loop) < g->stop_by_ms)
+    if (!done && online && uv_now(g->loop) < g->stop_by_ms)
         return;
     uv_timer_stop(&g->flush);
     if (online)
@@ -587,13 +524,13 @@ void gw_gateway_stop(struct gw_gateway *g)
     if (g->stopping)
         return;
     g->stopping = true;
-    g->stop_by_ms = uv_now(g->lines_shared.loop) + STOP_PATIENCE_MS;
+    g->stop_by_ms = uv_now(g->loop) + STOP_PATIENCE_MS;
     uv_timer_stop(&g->tick);
     for (size_t i = 0; i < g->config->outstation_count; i++)
         gw_session_stop(g->sessions[i]);
     gw_controls_stop(g->controls);
     gw_commands_stop(g->commands);
-    free_lines(g);
+    gw_lines_stop(g->lines);
     for (size_t i = 0; i < g->config->outstation_count; i++)
         gw_session_detach(g->sessions[i]);
     uv_timer_start(&g->flush, on_flush, 0, FLUSH_MS);
@@ -611,9 +548,7 @@ void gw_gateway_free(struct gw_gateway *g)
     gw_controls_free(g->controls);
     gw_ledger_keeper_free(g->keeper);
     gw_publisher_free(g->publisher);
-    dnp3_pool_free(g->lines_shared.pool);
-    gw_memory_release(g->lines);
-    gw_memory_release(g->listeners);
+    gw_lines_free(g->lines);
     gw_memory_release(g->sessions);
     gw_memory_release(g->behaviours);
     gw_memory_release(g);

@@ -18,10 +18,14 @@ static const char *subject(const struct gw_listener *listener)
     return listener->config->name;
 }
 
-static bool may_tell_call(struct gw_candidate *candidate)
+static const char *name_of(const struct gw_candidate *leader)
 {
-    return gw_rate_allows(&candidate->told, candidate->outstation->name,
-                          uv_now(candidate->listener->loop));
+    return gw_config_caller(leader->outstation)->name;
+}
+
+static bool may_tell_call(struct gw_candidate *leader)
+{
+    return gw_rate_allows(&leader->told, name_of(leader), uv_now(leader->listener->loop));
 }
 
 const char *gw_caller_address(const struct gw_caller *caller, char text[INET6_ADDRSTRLEN])
@@ -39,17 +43,16 @@ static const struct sockaddr *socket_address(const struct gw_caller *caller)
     return (const struct sockaddr *)&caller->address;
 }
 
-static void hand_over(struct gw_caller *caller, struct gw_candidate *candidate)
+static void hand_over(struct gw_caller *caller, struct gw_candidate *leader)
 {
     char text[INET6_ADDRSTRLEN];
     struct gw_listener *listener = caller->listener;
     struct gw_tcp_stream *stream = caller->stream;
-    if (may_tell_call(candidate))
-        gw_log(GW_LOG_INFO, candidate->outstation->name, "dials in from %s",
-               gw_caller_address(caller, text));
+    if (may_tell_call(leader))
+        gw_log(GW_LOG_INFO, name_of(leader), "dials in from %s", gw_caller_address(caller, text));
     gw_caller_unlink(caller);
     listener->closing--;
-    gw_dial_in_take(candidate->channel, stream, caller->greeting.octets, caller->greeting.length);
+    gw_dial_in_take(leader->channel, stream, caller->greeting.octets, caller->greeting.length);
     gw_memory_release(caller);
 }
 
@@ -57,22 +60,22 @@ static void hand_over(struct gw_caller *caller, struct gw_candidate *candidate)
 
 static void on_waiting(void *user)
 {
-    struct gw_candidate *candidate = user;
-    if (candidate->next)
-        hand_over(candidate->next, candidate);
+    struct gw_candidate *leader = user;
+    if (leader->next)
+        hand_over(leader->next, leader);
 }
 
 static void on_kept(void *user)
 {
-    struct gw_candidate *candidate = user;
+    struct gw_candidate *leader = user;
     char text[INET6_ADDRSTRLEN];
-    if (!candidate->next)
+    if (!leader->next)
         return;
-    if (may_tell_call(candidate))
-        gw_log(GW_LOG_WARNING, candidate->outstation->name,
+    if (may_tell_call(leader))
+        gw_log(GW_LOG_WARNING, name_of(leader),
                "a second connection, from %s, is refused: the first one answers",
-               gw_caller_address(candidate->next, text));
-    gw_caller_drop(candidate->next);
+               gw_caller_address(leader->next, text));
+    gw_caller_drop(leader->next);
 }
 
 const struct gw_dial_in_host gw_caller_host = {.waiting = on_waiting, .kept = on_kept};
@@ -125,7 +128,8 @@ struct gw_candidate *gw_caller_find_peer(const struct gw_caller *caller)
     struct gw_candidate *only = NULL;
     for (size_t i = 0; listener->has_peers && i < listener->candidate_count; i++) {
         struct gw_candidate *candidate = &listener->candidates[i];
-        if (!candidate->outstation->peer || !may_be(candidate, caller))
+        if (candidate->leader != candidate || !candidate->outstation->peer ||
+            !may_be(candidate, caller))
             continue;
         if (only)
             return NULL;
@@ -137,21 +141,22 @@ struct gw_candidate *gw_caller_find_peer(const struct gw_caller *caller)
 /* Nothing more is read until it is at its place. */
 void gw_caller_claim(struct gw_caller *caller, struct gw_candidate *candidate)
 {
+    struct gw_candidate *leader = candidate->leader;
     char text[INET6_ADDRSTRLEN];
-    if (gw_dial_in_is_waiting(candidate->channel)) {
-        hand_over(caller, candidate);
+    if (gw_dial_in_is_waiting(leader->channel)) {
+        hand_over(caller, leader);
         return;
     }
-    if (may_tell_call(candidate))
-        gw_log(GW_LOG_INFO, candidate->outstation->name,
+    if (may_tell_call(leader))
+        gw_log(GW_LOG_INFO, name_of(leader),
                "dials in once more, from %s: the connection that it has must answer now",
                gw_caller_address(caller, text));
     gw_tcp_pause(caller->stream);
-    if (candidate->next) /* it has called once more */
-        gw_caller_drop(candidate->next);
-    candidate->next = caller;
-    caller->claims = candidate;
-    gw_dial_in_contest(candidate->channel);
+    if (leader->next) /* it has called once more */
+        gw_caller_drop(leader->next);
+    leader->next = caller;
+    caller->claims = leader;
+    gw_dial_in_contest(leader->channel);
 }
 
 static void refuse_unknown(struct gw_caller *caller, uint16_t source,

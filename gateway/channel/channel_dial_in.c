@@ -63,6 +63,11 @@ void gw_dial_in_attach(struct gw_channel *base, const struct gw_dial_in_host *ho
     channel->host_user = user;
 }
 
+void *gw_dial_in_attached(const struct gw_channel *base)
+{
+    return ((const struct dial_in *)base)->host_user;
+}
+
 bool gw_dial_in_is_waiting(const struct gw_channel *base)
 {
     return ((const struct dial_in *)base)->stage == STAGE_WAITING;

@@ -20,6 +20,7 @@ struct gw_line {
     struct gw_backoff backoff;
     uint64_t wake_ms; /* when sessions want to be woken */
     size_t session_count;
+    size_t probed; /* sessions that have not told yet whether their outstation is there */
     bool open;
     bool pumping;
     bool has_slot; /* its connect is due when the timer fires */
@@ -155,18 +156,23 @@ static void on_writable(void *user)
 static void on_contested(void *user)
 {
     struct gw_line *line = user;
-    bool asked = false;
+    line->probed = 0;
     for (struct gw_session *s = line->sessions; s; s = gw_session_next(s))
-        asked |= gw_session_probe(s, GW_CONTEST_MS);
-    if (asked)
+        line->probed += gw_session_probe(s, GW_CONTEST_MS);
+    if (line->probed)
         gw_line_pump(line);
     else
         gw_channel_decide(line->channel, false);
 }
 
+/* One answer keeps the connection; it is dead when nobody behind it answers. */
 void gw_line_probed(struct gw_line *line, bool answered)
 {
-    gw_channel_decide(line->channel, answered);
+    if (!line->probed) /* that is decided already */
+        return;
+    line->probed = answered ? 0 : line->probed - 1;
+    if (answered || !line->probed)
+        gw_channel_decide(line->channel, answered);
 }
 
 /* Who dials in decides itself when to call again. */

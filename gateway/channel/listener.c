@@ -388,14 +388,23 @@ static void check_descriptors(struct gw_listener *listener)
                (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
 
+/* Where several have a channel, the first of them speaks for all. */
+static void choose_leaders(struct gw_listener *listener)
+{
+    for (size_t i = 0; i < listener->candidate_count; i++) {
+        struct gw_candidate *candidate = &listener->candidates[i];
+        if (!gw_dial_in_attached(candidate->channel))
+            gw_dial_in_attach(candidate->channel, &gw_caller_host, candidate);
+        candidate->leader = gw_dial_in_attached(candidate->channel);
+    }
+}
+
 void gw_listener_start(struct gw_listener *listener)
 {
     if (listener->candidate_count)
         qsort(listener->candidates, listener->candidate_count, sizeof *listener->candidates,
               compare_addresses);
-    for (size_t i = 0; i < listener->candidate_count; i++)
-        gw_dial_in_attach(listener->candidates[i].channel, &gw_caller_host,
-                          &listener->candidates[i]);
+    choose_leaders(listener);
     check_descriptors(listener);
     try_listen(listener);
 }

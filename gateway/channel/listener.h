@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One port on which many outstations dial in. The listener owns callers until it knows who they
  * are, then hands the connection to the outstation's channel, with all octets read so far
- * (scope rule 21). A caller is known
+ * (scope rule 21). Several outstations may have one channel: any of them tells whose call it is. A
+ * caller is known
  *
- *   1. by its address, where exactly one outstation's `peer` has it;
+ *   1. by its address, where the `peer` of exactly one channel has it;
  *   2. by the source of its first link frame of any kind;
  *   3. where it is silent, by its answer to REQUEST_LINK_STATUS, which goes to every outstation
  * that is not connected, in turn.
@@ -33,8 +34,8 @@ struct gw_listener;
 
 /* For a tcp_listen channel, which is borrowed. NULL without memory. */
 struct gw_listener *gw_listener_create(uv_loop_t *loop, const struct gw_channel_config *config);
-/* An outstation that dials in here, and its channel; both borrowed. Before start. False without
- * memory. */
+/* An outstation that dials in here, or is behind one that does, and their channel; both borrowed.
+ * Before start. False without memory. */
 bool gw_listener_add(struct gw_listener *listener, struct gw_channel *channel,
                      const struct gw_outstation_config *outstation);
 /* Listens; where that fails it says so and tries again until it does. */

@@ -11,13 +11,14 @@
 
 struct gw_caller;
 
-/* An outstation that may dial in. */
+/* An outstation that may be at the other end of a call. */
 struct gw_candidate {
     struct gw_listener *listener;
     const struct gw_outstation_config *outstation;
     struct gw_channel *channel;
-    struct gw_caller *next; /* waits until it is known whether the first connection is alive */
-    struct gw_rate told;    /* of its calls: a device may dial in a circle */
+    struct gw_candidate *leader; /* one of those of its channel, for which the rest is kept */
+    struct gw_caller *next;      /* waits until it is known whether the first connection is alive */
+    struct gw_rate told;         /* of its calls: a device may dial in a circle */
 };
 
 struct gw_caller {
@@ -25,7 +26,7 @@ struct gw_caller {
     struct gw_caller *older;
     struct gw_caller *newer;
     struct gw_tcp_stream *stream;
-    struct gw_candidate *claims; /* NULL: not known yet */
+    struct gw_candidate *claims; /* a leader; NULL: not known yet */
     struct sockaddr_storage address;
     uint64_t since_ms;
     uint64_t ask_ms;
@@ -78,8 +79,8 @@ void gw_caller_drop(struct gw_caller *caller);
 void gw_caller_unlink(struct gw_caller *caller);
 
 /* caller.c */
-extern const struct gw_dial_in_host gw_caller_host; /* `user` is a gw_candidate */
-/* The only outstation whose `peer` has its address, or NULL. */
+extern const struct gw_dial_in_host gw_caller_host; /* `user` is a gw_candidate that leads */
+/* The leader of the only channel whose `peer` has its address, or NULL. */
 struct gw_candidate *gw_caller_find_peer(const struct gw_caller *caller);
 /* It is known: hands it over, now or when the outstation's first connection is decided about. */
 void gw_caller_claim(struct gw_caller *caller, struct gw_candidate *candidate);

@@ -158,6 +158,8 @@ static void print_channel(FILE *out, const struct gw_channel_config *channel,
             fprintf(out, "serial %s", port);
         break;
     case GW_CHANNEL_TCP_LISTEN:
+        if (outstation->behind)
+            fprintf(out, "behind %s, which ", outstation->behind->name);
         print_endpoint(out, "dials in to tcp://", &channel->listen);
         print_networks(out, outstation->peer ? outstation->peer : channel->allow,
                        outstation->peer ? 1 : channel->allow_count);

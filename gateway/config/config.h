@@ -45,7 +45,8 @@ struct gw_outstation_config {
     const char *label;   /* NULL: none */
     const char *connect; /* the first endpoint as written for status: "tcp://10.0.4.10:20000" */
     uint32_t channel;    /* number in gw_config.channels */
-    const struct gw_network *peer; /* where it dials in from; NULL: from anywhere */
+    const struct gw_network *peer;             /* where it dials in from; NULL: from anywhere */
+    const struct gw_outstation_config *behind; /* whose call reaches it too; NULL: its own does */
     uint16_t address;
     bool enabled;
     bool controls; /* the master switch, the profile's and the outstation's together */
@@ -93,6 +94,13 @@ int gw_config_load_texts(const struct gw_config_text *texts, size_t count, struc
                          struct gw_config_errors *errors);
 /* NULL is legal. */
 void gw_config_free(struct gw_config *config);
+
+/* The outstation whose call reaches this one: itself, or the one that it is behind. */
+static inline const struct gw_outstation_config *
+gw_config_caller(const struct gw_outstation_config *outstation)
+{
+    return outstation->behind ? outstation->behind : outstation;
+}
 
 /* The outstation of that name (need not end in NUL), or NULL. By hash. */
 const struct gw_outstation_config *gw_config_outstation(const struct gw_config *config,

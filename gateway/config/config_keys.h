@@ -34,7 +34,7 @@ struct gw_topics_entry {
 };
 
 struct gw_outstation_entry {
-    const char *name, *label, *channel, *profile, *mapping;
+    const char *name, *label, *channel, *behind, *profile, *mapping;
     struct gw_network *peer;
     uint16_t address;
     bool enabled;

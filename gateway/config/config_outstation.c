@@ -121,6 +121,67 @@ static void set_connect_text(struct gw_loader *loader, struct gw_outstation_conf
     set_endpoint_text(loader, outstation, is_udp_channel ? "udp" : "tcp", &channel->endpoints[0]);
 }
 
+static void tell_nobody(const struct gw_loader *loader, const struct gw_source *source,
+                        const struct gw_json_path *path, const char *name)
+{
+    enum { COMPARED_MAX = 256 };
+    const char *names[COMPARED_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < loader->outstation_sources.count && count < COMPARED_MAX; i++)
+        if (loader->outstations[i].name)
+            names[count++] = loader->outstations[i].name;
+    const char *nearest = gw_nearest(name, names, count);
+    gw_json_error(source->file, path, "no outstation is called \"%s\"%s%s%s", name,
+                  nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+/* What stands against one call for both; NULL: nothing does. */
+static const char *why_not_behind(const struct gw_loader *loader, const json_t *object,
+                                  const struct gw_outstation_config *outstation,
+                                  const struct gw_outstation_config *caller)
+{
+    const struct gw_source *other = loader->outstation_of[caller - loader->outstations];
+    if (caller == outstation)
+        return "it cannot be behind itself";
+    if (loader->channels[outstation->channel].type != GW_CHANNEL_TCP_LISTEN)
+        return "only outstations of a tcp_listen channel call; on another shared channel several "
+               "are together without this key";
+    if (json_object_get(other->object, "behind"))
+        return "that one is behind another one itself: name the one that calls";
+    if (caller->channel != outstation->channel)
+        return "that one calls on another channel: both are on the same one";
+    if (json_object_get(object, "peer"))
+        return "where the call comes from is said by the \"peer\" of that one";
+    return NULL;
+}
+
+/* After all are loaded: the one that it is behind may stand later in the file. */
+static void load_behind(struct gw_loader *loader, const json_t *names, size_t number)
+{
+    struct gw_outstation_config *outstation = loader->outstations + number;
+    const struct gw_source *source = loader->outstation_of[number];
+    struct gw_source_path path;
+    struct gw_json_path step = {.parent = gw_source_path(source, &path), .key = "behind"};
+    const char *name = json_string_value(json_object_get(source->object, step.key));
+    if (!name || !outstation->connect)
+        return;
+    const json_t *known = json_object_get(names, name);
+    if (!known) {
+        tell_nobody(loader, source, &step, name);
+        return;
+    }
+    const struct gw_outstation_config *caller = loader->outstations + json_integer_value(known);
+    if (!caller->connect)
+        return;
+    const char *problem = why_not_behind(loader, source->object, outstation, caller);
+    if (problem) {
+        gw_json_error(source->file, &step, "%s", problem);
+        return;
+    }
+    outstation->behind = caller;
+    outstation->peer = caller->peer;
+}
+
 static void check_name(const struct gw_source *source, const struct gw_json_path *element,
                        const char *name)
 {
@@ -240,29 +301,36 @@ static void check_endpoint(struct gw_loader *loader, struct seen *seen, size_t n
                     endpoint, place);
 }
 
+static void check_name_once(struct gw_loader *loader, struct seen *seen, size_t number)
+{
+    const char *name = loader->outstations[number].name;
+    const struct gw_source *source = loader->outstation_of[number];
+    const struct gw_source *other = name ? first_with(loader, seen->names, name, number) : NULL;
+    struct gw_source_path path;
+    struct gw_json_path step = {.parent = gw_source_path(source, &path), .key = "name"};
+    char place[300];
+    if (!other)
+        return;
+    place_of(other, place, sizeof place);
+    gw_json_error(source->file, &step, "two outstations are called \"%s\", also at %s", name,
+                  place);
+}
+
 static void check_outstation(struct gw_loader *loader, struct seen *seen, size_t number)
 {
     const struct gw_outstation_config *outstation = loader->outstations + number;
     const struct gw_source *source = loader->outstation_of[number];
     const struct gw_channel_config *channel = loader->channels + outstation->channel;
-    struct gw_source_path path;
-    struct gw_json_path step = {.parent = gw_source_path(source, &path), .key = "name"};
     char text[GW_HOST_MAX + 20];
-    const struct gw_source *other =
-        outstation->name ? first_with(loader, seen->names, outstation->name, number) : NULL;
-    if (other) {
-        char place[300];
-        place_of(other, place, sizeof place);
-        gw_json_error(source->file, &step, "two outstations are called \"%s\", also at %s",
-                      outstation->name, place);
-    }
     if (!outstation->connect || !json_object_get(source->object, "address"))
         return;
     if (!channel->is_private) {
         /* Who calls is known by its connection; a datagram has but its link address. */
+        const struct gw_source *caller =
+            loader->outstation_of[gw_config_caller(outstation) - loader->outstations];
         const char *peer = channel->type == GW_CHANNEL_UDP
                                ? NULL
-                               : json_string_value(json_object_get(source->object, "peer"));
+                               : json_string_value(json_object_get(caller->object, "peer"));
         snprintf(text, sizeof text, "channel %.180s%s%.60s", channel->name, peer ? " from " : "",
                  peer ? peer : "");
         check_address(loader, seen, number, text);
@@ -289,6 +357,10 @@ void gw_load_outstations(struct gw_loader *loader)
     for (size_t i = 0; i < count; i++) {
         loader->outstation_of[i] = loader->outstation_sources.items + i;
         load_outstation(loader, loader->outstation_of[i], loader->outstations + i);
+        check_name_once(loader, &seen, i);
+    }
+    for (size_t i = 0; i < count; i++) {
+        load_behind(loader, seen.names, i);
         check_outstation(loader, &seen, i);
     }
     loader->config->outstations = loader->outstations;

@@ -63,6 +63,7 @@ struct gw_session {
     uint16_t stranger;   /* source and destination of a frame that nobody expected */
     uint16_t stranger_to;
     bool stranger_seen;
+    bool companion_told;
     bool heard; /* something came on this connection */
     bool full;  /* the outbox had no room for a fragment */
     bool withholding;

@@ -139,8 +139,35 @@ void gw_session_line_closed(struct gw_session *s, enum gw_reason reason)
         gw_session_lost(s, reason, gw_line_detail(s->line));
 }
 
+static const struct gw_channel_config *channel_of(const struct gw_session *s)
+{
+    return &s->shared->config->channels[s->config->channel];
+}
+
+static bool is_on_line(const struct gw_session *s, uint16_t address)
+{
+    const struct gw_session *other = gw_line_sessions(s->line);
+    while (other && other->config->address != address)
+        other = gw_session_next(other);
+    return other != NULL;
+}
+
+/* Another outstation speaks over this one's call: the configuration may not know of that. Once. */
+static void tell_companion(struct gw_session *s, uint16_t address)
+{
+    if (s->companion_told || s->config->behind || is_on_line(s, address) ||
+        channel_of(s)->type != GW_CHANNEL_TCP_LISTEN)
+        return;
+    s->companion_told = true;
+    gw_log(GW_LOG_WARNING, s->config->name,
+           "over its call came a frame of link address %u, which is not heard there: where that is "
+           "an outstation behind this one, it needs \"behind\": \"%s\"",
+           address, s->config->name);
+}
+
 void gw_session_stranger(struct gw_session *s, uint16_t source, uint16_t destination)
 {
+    tell_companion(s, source);
     s->stranger = source;
     s->stranger_to = destination;
     s->stranger_seen = true;
@@ -155,11 +182,6 @@ static const char not_spoken[] =
 
 static const char silent_datagrams[] = "datagrams leave and none comes back: check address, port, "
                                        "firewall, and the outstation's link address";
-
-static const struct gw_channel_config *channel_of(const struct gw_session *s)
-{
-    return &s->shared->config->channels[s->config->channel];
-}
 
 static void no_answer(struct gw_session *s)
 {

@@ -36,8 +36,8 @@ class DialIn(unittest.TestCase):
         self.port = free_port()
         self.sims = 0
 
-    def make(self, profile=None, **channel):
-        self.site = Site(self, mapping=MAPPING, profile=profile)
+    def make(self, profile=None, outstations=2, **channel):
+        self.site = Site(self, outstations=outstations, mapping=MAPPING, profile=profile)
         self.listener = {"name": "mobile", "type": "tcp_listen",
                          "listen": f"127.0.0.1:{self.port}", **channel}
         self.site.config["channels"] = [self.listener]
@@ -46,6 +46,11 @@ class DialIn(unittest.TestCase):
         self.site.write_config()
         self.site.start_broker()
         self.client = self.site.client()
+
+    def put_behind(self, *numbers, caller="device-0"):
+        for number in numbers:
+            self.site.config["outstations"][number]["behind"] = caller
+        self.site.write_config()
 
     def start_sim(self, port=None, *options, outstations=slice(None), **profile):
         """Outstations that dial `port`; several simulators may run."""
@@ -58,6 +63,16 @@ class DialIn(unittest.TestCase):
         self.site.write(name + ".json", config)
         return self.site.children.start(
             name, [os.path.join(BIN, "dnp3-sim"), "-c", self.site.path(name + ".json"), *options])
+
+    def calls(self, name="device-0"):
+        return self.site.log("gateway").count(f"{name} message=\"dials in from")
+
+    def result(self, name, value):
+        self.client.publish(f"dnp3/test/{name}/set/relay", value)
+        return self.client.wait(
+            lambda messages: next((json.loads(m.payload) for m in messages
+                                   if m.topic == f"dnp3/test/{name}/result/relay"), None),
+            PATIENCE_S, "a result")
 
     def state(self, name, state, reason=None):
         return self.site.wait_state(self.client, name, state, reason, PATIENCE_S)
@@ -141,12 +156,75 @@ class DialIn(unittest.TestCase):
             arrived = first_arrivals(values)
             self.assertEqual(arrived, list(range(1, len(arrived) + 1)), topic)
         self.online()
-        self.client.publish("dnp3/test/device-1/set/relay", "on")
-        result = self.client.wait(
-            lambda messages: next((json.loads(m.payload) for m in messages
-                                   if m.topic == "dnp3/test/device-1/result/relay"), None),
-            PATIENCE_S, "a result")
+        result = self.result("device-1", "on")
         self.assertEqual(result["outcome"], "done", result)
+
+    def test_several_behind_one_call(self):
+        self.make(outstations=3)
+        self.put_behind(1)
+        proxy = Proxy(self, free_port(), self.port)
+        proxy.up()
+        self.site.start_gateway()
+        total = int(EVENTS_PER_SECOND * STEP_S * 2)
+        self.start_sim(proxy.port, "--numbered", "--events-per-second", str(EVENTS_PER_SECOND),
+                       "--events-total", str(total), "--event-buffer", "2000")
+        self.online()
+        self.assertEqual((self.calls(), self.calls("device-1"), self.calls("device-2")), (1, 0, 1))
+        self.client.wait(lambda messages: len(events_of(messages)) >= 12, PATIENCE_S, "events")
+        proxy.cut()
+
+        def all_there(messages):
+            points = events_of(messages)
+            return sum(len(set(values)) for values in points.values()) >= total
+        self.client.wait(all_there, PATIENCE_S, f"{total} events")
+        self.online()
+        for name in self.site.names:
+            self.assertEqual(self.result(name, "on")["outcome"], "done", name)
+
+    def test_one_of_those_behind_a_call_is_away(self):
+        self.make(outstations=3, profile={"keep_alive_s": 1})
+        self.put_behind(1, 2)
+        self.site.start_gateway()
+        self.start_sim(outstations=slice(0, 2))
+        for name in self.site.names[:2]:
+            self.state(name, "online", "ok")
+        self.state("device-2", "offline", "no_answer")
+        # It does not take the call from the others.
+        del self.client.messages[:]
+        self.client.wait(lambda messages: any("device-1/point/count" in m.topic for m in messages),
+                         PATIENCE_S, "points of those that are there")
+        self.assertEqual(self.calls(), 1)
+        self.assertEqual(self.result("device-0", "on")["outcome"], "done")
+
+    def test_a_second_call_of_one_of_several(self):
+        # Nobody but one of three answers on the first connection: that is enough.
+        self.make(outstations=3, profile={"keep_alive_s": 0, "response_timeout_s": 60, "polls": []})
+        self.put_behind(1, 2)
+        proxy = Proxy(self, free_port(), self.port)
+        proxy.up()
+        self.site.start_gateway()
+        first = self.start_sim(proxy.port, outstations=slice(0, 2))
+        self.state("device-0", "online", "ok")
+        self.state("device-1", "online", "ok")
+        second = self.dial(frame(0x44, 1, 12, b"\xC0\xF0\x82\x00\x00"))
+        self.assert_closed(second)
+        self.wait_log("is refused: the first one answers")
+        self.assertNotIn("lost", self.site.log("gateway"))
+        proxy.stall()
+        self.site.children.stop_one(first)
+        self.start_sim(outstations=slice(0, 3))
+        self.wait_log("lost, timeout")
+        self.state("device-2", "online", "ok")
+        self.assertEqual(self.calls(), 2)
+
+    def test_one_that_is_not_said_to_be_behind(self):
+        self.make()
+        self.site.start_gateway()
+        both = frame(0x44, 1, 10, b"\xC0\xF0\x82\x00\x00") + \
+            frame(0x44, 1, 11, b"\xC0\xF0\x82\x00\x00")
+        self.dial(both)
+        self.wait_log('it needs \\"behind\\": \\"device-0\\"')
+        self.state("device-1", "offline", "not_calling")
 
     def test_a_dead_connection_is_replaced(self):
         # Nothing but the second call finds out that the first connection is dead.

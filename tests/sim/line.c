@@ -5,36 +5,16 @@
  * UDP socket, or the call of an outstation that dials in. */
 #include <errno.h>
 #include <netdb.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "gateway/base/backoff.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
-#include "gateway/channel/channel.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/line_internal.h"
 
 enum { BACKLOG = 128, READ_OCTETS = 65536, SUBJECT = 300 };
 
 /* A port that fails is opened again soon: who waits for it in a test waits for all of it. */
 enum { REOPEN_MS = 250, DIAL_MIN_MS = 200, DIAL_MAX_MS = 3000, DIAL_TIMEOUT_MS = 10000 };
-
-struct sim_line {
-    struct sim *sim;
-    const struct gw_endpoint *endpoint;
-    struct gw_channel *port;   /* in place of endpoint and listener */
-    const char *device;        /* of a serial port */
-    struct gw_endpoint called; /* by an outstation that dials in */
-    struct gw_channel_config dial;
-    struct gw_backoff backoff;
-    uv_timer_t reopen;
-    uv_tcp_t listener;
-    bool listening;
-    size_t channels;
-    struct sim_outstation **outstations; /* by address */
-    size_t outstation_count;
-    struct sim_connection *connections;
-};
 
 struct sim_connection {
     uv_tcp_t tcp; /* not of a serial line */
@@ -429,83 +409,8 @@ static int start_line(struct sim_line *line)
     return error;
 }
 
-/* An endpoint of a channel, before equal ones become one line. */
-struct place {
-    const struct gw_endpoint *endpoint; /* NULL: a line by itself */
-    size_t channel;
-    bool datagrams;
-    size_t caller; /* the outstation that dials in; SIZE_MAX: all of the channel are here */
-};
-
-static bool bound_alike;
-
-/* With --bind only the port tells endpoints apart. */
-static int compare_places(const void *a, const void *b)
+int sim_line_start(struct sim_line *line, const struct gw_channel_config *channel)
 {
-    const struct place *left = a;
-    const struct place *right = b;
-    if (!left->endpoint || !right->endpoint)
-        return left->endpoint || right->endpoint ? !left->endpoint - !right->endpoint
-               : left->channel != right->channel
-                   ? (left->channel > right->channel) - (left->channel < right->channel)
-                   : (left->caller > right->caller) - (left->caller < right->caller);
-    if (left->datagrams != right->datagrams)
-        return left->datagrams - right->datagrams;
-    int host = bound_alike ? 0 : strcmp(left->endpoint->host, right->endpoint->host);
-    if (host)
-        return host;
-    return (int)left->endpoint->port - (int)right->endpoint->port;
-}
-
-static int compare_addresses(const void *a, const void *b)
-{
-    const struct sim_outstation *const *left = a;
-    const struct sim_outstation *const *right = b;
-    return (int)(*left)->config->address - (int)(*right)->config->address;
-}
-
-/* Chains of outstations by channel: first[channel], then next[outstation]; SIZE_MAX ends one. */
-struct chains {
-    size_t *first;
-    size_t *next;
-};
-
-static size_t chain_length(const struct chains *chains, size_t channel)
-{
-    size_t length = 0;
-    for (size_t i = chains->first[channel]; i != SIZE_MAX; i = chains->next[i])
-        length++;
-    return length;
-}
-
-/* Makes a line of `count` equal places, or of one serial channel, or of one that dials in. */
-static int make_line(struct sim *sim, struct sim_line *line, const struct place *places,
-                     size_t count, const struct chains *chains)
-{
-    const struct gw_channel_config *channel = &sim->config->channels[places[0].channel];
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += places[i].caller != SIZE_MAX ? 1 : chain_length(chains, places[i].channel);
-    line->sim = sim;
-    line->endpoint = places[0].endpoint;
-    line->outstations =
-        gw_memory_allocate(GW_OWNER_SESSIONS, (total + 1) * sizeof *line->outstations);
-    if (!line->outstations)
-        return UV_ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        size_t before = line->outstation_count;
-        if (places[i].caller != SIZE_MAX) {
-            line->outstations[line->outstation_count++] = &sim->outstations[places[i].caller];
-            continue;
-        }
-        for (size_t o = chains->first[places[i].channel]; o != SIZE_MAX; o = chains->next[o])
-            line->outstations[line->outstation_count++] = &sim->outstations[o];
-        line->channels += line->outstation_count > before;
-    }
-    qsort(line->outstations, line->outstation_count, sizeof(struct sim_outstation *),
-          compare_addresses);
-    if (!line->outstation_count)
-        return 0;
     switch ((enum gw_channel_type)channel->type) {
     case GW_CHANNEL_SERIAL:
         return start_serial(line, channel);
@@ -517,81 +422,6 @@ static int make_line(struct sim *sim, struct sim_line *line, const struct place 
         break;
     }
     return start_line(line);
-}
-
-static void chain_outstations(const struct sim *sim, const struct chains *chains)
-{
-    for (size_t i = 0; i < sim->config->channel_count; i++)
-        chains->first[i] = SIZE_MAX;
-    for (size_t i = sim->config->outstation_count; i-- > 0;) {
-        if (!sim->outstations[i].engine)
-            continue;
-        size_t channel = sim->outstations[i].config->channel;
-        chains->next[i] = chains->first[channel];
-        chains->first[channel] = i;
-    }
-}
-
-static void add_place(struct place *places, size_t *count, struct place place)
-{
-    if (places)
-        places[*count] = place;
-    ++*count;
-}
-
-/* Their number; `places` may be NULL. */
-static size_t list_places(const struct sim *sim, struct place *places)
-{
-    const struct gw_config *config = sim->config;
-    size_t count = 0;
-    for (size_t i = 0; i < config->channel_count; i++) {
-        const struct gw_channel_config *channel = &config->channels[i];
-        if (channel->type == GW_CHANNEL_SERIAL)
-            add_place(places, &count, (struct place){NULL, i, false, SIZE_MAX});
-        bool datagrams = channel->type == GW_CHANNEL_UDP;
-        for (size_t e = 0; e < channel->endpoint_count; e++)
-            add_place(places, &count,
-                      (struct place){&channel->endpoints[e], i, datagrams, SIZE_MAX});
-    }
-    for (size_t i = 0; i < config->outstation_count; i++) {
-        size_t number = config->outstations[i].channel;
-        const struct gw_channel_config *channel = &config->channels[number];
-        bool datagrams = channel->type == GW_CHANNEL_UDP;
-        bool calls =
-            channel->type == GW_CHANNEL_TCP_LISTEN || (datagrams && channel->endpoint_count == 0);
-        if (sim->outstations[i].engine && calls)
-            add_place(places, &count, (struct place){NULL, number, datagrams, i});
-    }
-    return count;
-}
-
-int sim_lines_start(struct sim *sim)
-{
-    const struct gw_config *config = sim->config;
-    size_t count = list_places(sim, NULL);
-    struct place *places = gw_memory_allocate(GW_OWNER_SESSIONS, (count + 1) * sizeof *places);
-    size_t *indexes = gw_memory_allocate(GW_OWNER_SESSIONS,
-                                         (config->channel_count + config->outstation_count + 1) *
-                                             sizeof *indexes);
-    struct chains chains = {indexes, indexes ? indexes + config->channel_count : NULL};
-    sim->lines = gw_memory_allocate(GW_OWNER_SESSIONS, (count + 1) * sizeof *sim->lines);
-    int error = places && indexes && sim->lines ? 0 : UV_ENOMEM;
-    if (!error) {
-        chain_outstations(sim, &chains);
-        list_places(sim, places);
-        bound_alike = sim->options.bind != NULL;
-        qsort(places, count, sizeof *places, compare_places);
-    }
-    for (size_t i = 0; i < count && !error;) {
-        size_t same = 1;
-        while (i + same < count && compare_places(&places[i], &places[i + same]) == 0)
-            same++;
-        error = make_line(sim, &sim->lines[sim->line_count++], &places[i], same, &chains);
-        i += same;
-    }
-    gw_memory_release(places);
-    gw_memory_release(indexes);
-    return error;
 }
 
 void sim_lines_stop(struct sim *sim)

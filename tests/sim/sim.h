@@ -108,7 +108,7 @@ extern const struct dnp3_outstation_files sim_files;
 int sim_files_start(struct sim *sim);
 void sim_files_stop(struct sim *sim);
 
-/* line.c */
+/* line.c, place.c */
 int sim_lines_start(struct sim *sim);
 void sim_lines_stop(struct sim *sim);
 void sim_lines_release(struct sim *sim);

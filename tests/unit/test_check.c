@@ -13,21 +13,27 @@
 #include "gateway/base/memory.h"
 #include "gateway/config/check.h"
 
-static char *report(void (*print)(FILE *out, const struct gw_config *config))
+static char *printed(void (*print)(FILE *out, const struct gw_config *config),
+                     struct gw_config *config)
 {
-    struct gw_config_errors errors = {0};
-    struct gw_config *config = NULL;
     char *text = NULL;
     size_t size = 0;
-    setenv("MQTT_HOST", "broker", 1);
-    assert_int_equal(gw_config_load("../mappings/gateway.json", &config, &errors), 0);
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
     print(out, config);
     fclose(out);
-    gw_config_errors_free(&errors);
     gw_config_free(config);
     return text;
+}
+
+static char *report(void (*print)(FILE *out, const struct gw_config *config))
+{
+    struct gw_config_errors errors = {0};
+    struct gw_config *config = NULL;
+    setenv("MQTT_HOST", "broker", 1);
+    assert_int_equal(gw_config_load("../mappings/gateway.json", &config, &errors), 0);
+    gw_config_errors_free(&errors);
+    return printed(print, config);
 }
 
 static void test_report(void **state)
@@ -65,6 +71,35 @@ static void test_report(void **state)
         "memory for 4 outstations, 3 channels, 48 mapped points; others as they come\n",
     };
     char *text = report(gw_check_print);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        if (!strstr(text, lines[i]))
+            fail_msg("not in the report: %s", lines[i]);
+    }
+    free(text);
+}
+
+static void test_channels(void **state)
+{
+    (void)state;
+    static const char gateway[] =
+        "{\"gateway\":\"g\",\"mqtt\":{\"url\":\"mqtt://x\"},\"channels\":["
+        "{\"name\":\"mobile\",\"type\":\"tcp_listen\",\"listen\":\"0.0.0.0:20000\"}],"
+        "\"outstations\":["
+        "{\"name\":\"meter\",\"channel\":\"mobile\",\"address\":11,\"behind\":\"modem\"},"
+        "{\"name\":\"modem\",\"channel\":\"mobile\",\"address\":10,\"peer\":\"10.64.7.5\"}]}";
+    static const char *const lines[] = {
+        "  connects    behind modem, which dials in to tcp://0.0.0.0:20000 from 10.64.7.5 (channel "
+        "mobile), master 1 to outstation 11\n",
+        "  connects    dials in to tcp://0.0.0.0:20000 from 10.64.7.5 (channel mobile), master 1 "
+        "to outstation 10\n",
+    };
+    const struct gw_config_text texts[] = {{"gateway.json", gateway, strlen(gateway)}};
+    struct gw_config_errors errors = {0};
+    struct gw_config *config = NULL;
+    assert_int_equal(gw_config_load_texts(texts, 1, &config, &errors), 0);
+    gw_config_errors_free(&errors);
+    assert_ptr_equal(config->outstations[0].behind, &config->outstations[1]);
+    char *text = printed(gw_check_print, config);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         if (!strstr(text, lines[i]))
             fail_msg("not in the report: %s", lines[i]);
@@ -114,7 +149,8 @@ static void test_acl(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_report), cmocka_unit_test(test_acl)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_report),
+                                       cmocka_unit_test(test_channels), cmocka_unit_test(test_acl)};
     gw_memory_adopt();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,209 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A listener on 127.0.0.1 and callers of every kind: who gets to which channel, who is closed, and
  * what becomes of the octets. */
-#include "gateway/channel/listener.h"
+#include "tests/unit/listener_steps.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "dnp3/link.h"
-#include "gateway/base/memory.h"
-#include "gateway/channel/dial_in.h"
-#include "gateway/channel/greeting.h"
-
-enum { PATIENCE_MS = 20000, PLACES = 3, FIRST_ADDRESS = 10, SAID_MAX = 4096 };
-
-struct place {
-    struct gw_outstation_config outstation;
-    struct gw_channel *channel;
-    unsigned opened, closed, contested;
-    enum gw_reason reason;
-    size_t said;
-    uint8_t octets[SAID_MAX];
-};
-
-struct fixture {
-    uv_loop_t loop;
-    uv_timer_t patience;
-    bool impatient;
-    struct gw_profile profile;
-    struct gw_network peer;
-    struct gw_channel_config config;
-    struct gw_listener *listener;
-    struct place places[PLACES];
-};
-
-static void on_opened(void *user)
-{
-    ((struct place *)user)->opened++;
-}
-
-static void on_octets(void *user, const uint8_t *octets, size_t length)
-{
-    struct place *place = user;
-    assert_true(place->said + length <= SAID_MAX);
-    memcpy(place->octets + place->said, octets, length);
-    place->said += length;
-}
-
-static void on_writable(void *user)
-{
-    (void)user;
-}
-
-static void on_contested(void *user)
-{
-    ((struct place *)user)->contested++;
-}
-
-/* As a line does. */
-static void on_closed(void *user, enum gw_reason reason)
-{
-    struct place *place = user;
-    place->closed++;
-    place->reason = reason;
-    gw_channel_open(place->channel);
-}
-
-static void on_patience(uv_timer_t *timer)
-{
-    ((struct fixture *)timer->data)->impatient = true;
-}
-
-#define wait_for(f, condition)                                                                     \
-    do {                                                                                           \
-        (f)->impatient = false;                                                                    \
-        uv_timer_start(&(f)->patience, on_patience, PATIENCE_MS, 0);                               \
-        while (!(condition) && !(f)->impatient)                                                    \
-            uv_run(&(f)->loop, UV_RUN_ONCE);                                                       \
-        uv_timer_stop(&(f)->patience);                                                             \
-        assert_true(condition);                                                                    \
-    } while (0)
-
-/* Runs the loop for a while: for what must not happen. */
-static void pass(struct fixture *f, unsigned ms)
-{
-    f->impatient = false;
-    uv_timer_start(&f->patience, on_patience, ms, 0);
-    while (!f->impatient)
-        uv_run(&f->loop, UV_RUN_ONCE);
-}
-
-static int bind_any(uint16_t *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
-
-static void create(struct fixture *f)
-{
-    memset(f, 0, sizeof *f);
-    uv_loop_init(&f->loop);
-    uv_timer_init(&f->loop, &f->patience);
-    f->patience.data = f;
-    f->profile.master_address = 1;
-    f->config = (struct gw_channel_config){.name = "dial-in",
-                                           .type = GW_CHANNEL_TCP_LISTEN,
-                                           .listen.host = "127.0.0.1",
-                                           .identify_ms = PATIENCE_MS,
-                                           .max_unidentified = 4};
-    close(bind_any(&f->config.listen.port));
-    for (size_t i = 0; i < PLACES; i++)
-        f->places[i].outstation =
-            (struct gw_outstation_config){.name = "device",
-                                          .address = (uint16_t)(FIRST_ADDRESS + PLACES - 1 - i),
-                                          .profile = &f->profile};
-    gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
-}
-
-static void start(struct fixture *f)
-{
-    static const struct gw_channel_callbacks callbacks = {.opened = on_opened,
-                                                          .octets = on_octets,
-                                                          .writable = on_writable,
-                                                          .contested = on_contested,
-                                                          .closed = on_closed};
-    f->listener = gw_listener_create(&f->loop, &f->config);
-    assert_non_null(f->listener);
-    for (size_t i = 0; i < PLACES; i++) {
-        f->places[i].channel =
-            gw_channel_create(&f->loop, &f->config, 5000, &callbacks, &f->places[i]);
-        assert_true(gw_listener_add(f->listener, f->places[i].channel, &f->places[i].outstation));
-        gw_channel_open(f->places[i].channel);
-    }
-    gw_listener_start(f->listener);
-}
-
-static void destroy(struct fixture *f)
-{
-    gw_listener_free(f->listener);
-    for (size_t i = 0; i < PLACES; i++)
-        gw_channel_free(f->places[i].channel);
-    uv_close((uv_handle_t *)&f->patience, NULL);
-    uv_run(&f->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&f->loop), 0);
-    assert_int_equal(gw_memory_used(GW_OWNER_LINK), 0);
-}
-
-static struct place *place_of(struct fixture *f, uint16_t address)
-{
-    return &f->places[FIRST_ADDRESS + PLACES - 1 - address];
-}
-
-static int dial(const struct fixture *f)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(f->config.listen.port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
-static size_t frame_of(uint8_t *octets, uint8_t control, uint16_t source)
-{
-    struct dnp3_writer out = dnp3_writer_of(octets, DNP3_LINK_FRAME_MAX);
-    struct dnp3_link_frame frame = {
-        .control = control, .destination = 1, .source = source, .data = NULL};
-    dnp3_link_write(&out, &frame);
-    return dnp3_writer_length(&out);
-}
-
-static void say(int fd, uint8_t control, uint16_t source)
-{
-    uint8_t octets[DNP3_LINK_FRAME_MAX];
-    size_t length = frame_of(octets, control, source);
-    assert_int_equal(write(fd, octets, length), (ssize_t)length);
-}
-
-/* An outstation's RESET_LINK_STATES: "any kind" of frame. */
-static int dial_as(const struct fixture *f, uint16_t address)
-{
-    int fd = dial(f);
-    say(fd, 0x40, address);
-    return fd;
-}
-
-static bool is_closed(int fd)
-{
-    char octet;
-    ssize_t n = recv(fd, &octet, 1, MSG_DONTWAIT | MSG_PEEK);
-    return n == 0 || (n < 0 && errno != EAGAIN);
-}
 
 static void test_known_by_its_first_frame(void **unused)
 {
@@ -457,6 +258,80 @@ static void test_a_second_connection(void **unused)
     close(sixth);
 }
 
+static void put_behind(struct fixture *f, uint16_t address, uint16_t caller)
+{
+    place_of(f, address)->outstation.behind = &place_of(f, caller)->outstation;
+}
+
+/* One channel for all that are behind a call: whoever of them speaks first, and a second connection
+ * of any of them contests the first. */
+static void test_several_behind_one_call(void **unused)
+{
+    struct fixture f;
+    (void)unused;
+    create(&f);
+    put_behind(&f, 11, 12);
+    start(&f);
+    struct place *call = place_of(&f, 12);
+    int first = dial_as(&f, 11);
+    wait_for(&f, call->opened == 1);
+    assert_int_equal(call->said, 10);
+    say(first, 0x40, 12);
+    wait_for(&f, call->said == 20);
+    int ten = dial_as(&f, 10); /* a call of its own */
+    wait_for(&f, place_of(&f, 10)->opened == 1);
+    int second = dial_as(&f, 12);
+    wait_for(&f, call->contested == 1);
+    int third = dial_as(&f, 11); /* the newest counts, by whichever address */
+    wait_for(&f, is_closed(second) && call->contested == 2);
+    gw_channel_decide(call->channel, false);
+    wait_for(&f, call->opened == 2);
+    assert_int_equal(call->closed, 1);
+    assert_true(is_closed(first));
+    assert_false(is_closed(third));
+    assert_int_equal(place_of(&f, 10)->contested, 0);
+    destroy(&f);
+    close(first);
+    close(second);
+    close(third);
+    close(ten);
+}
+
+/* A silent caller is asked by every address behind it; `peer` counts once a call. */
+static void test_silent_with_several_behind(void **unused)
+{
+    struct fixture f;
+    uint8_t octets[3 * DNP3_LINK_FRAME_MAX];
+    char problem[GW_NETWORK_PROBLEM_MAX];
+    (void)unused;
+    create(&f);
+    put_behind(&f, 10, 12);
+    put_behind(&f, 11, 12);
+    start(&f);
+    int silent = dial(&f);
+    size_t heard = 0;
+    while (heard < 30) {
+        ssize_t n = recv(silent, octets + heard, sizeof octets - heard, MSG_DONTWAIT);
+        heard += n > 0 ? (size_t)n : 0;
+        uv_run(&f.loop, UV_RUN_ONCE);
+    }
+    for (uint8_t i = 0; i < PLACES; i++)
+        assert_int_equal(octets[i * 10 + 4], FIRST_ADDRESS + i);
+    say(silent, 0x0B, 11);
+    wait_for(&f, place_of(&f, 12)->opened == 1);
+    destroy(&f);
+    close(silent);
+    create(&f);
+    put_behind(&f, 11, 12);
+    gw_network_parse("127.0.0.1", &f.peer, problem);
+    place_of(&f, 11)->outstation.peer = place_of(&f, 12)->outstation.peer = &f.peer;
+    start(&f);
+    silent = dial(&f);
+    wait_for(&f, place_of(&f, 12)->opened == 1);
+    destroy(&f);
+    close(silent);
+}
+
 static void test_a_port_that_is_taken(void **unused)
 {
     struct fixture f;
@@ -520,6 +395,8 @@ int main(void)
         cmocka_unit_test(test_time_to_identify),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_a_second_connection),
+        cmocka_unit_test(test_several_behind_one_call),
+        cmocka_unit_test(test_silent_with_several_behind),
         cmocka_unit_test(test_a_port_that_is_taken),
         cmocka_unit_test(test_no_descriptors_left),
     };
