@@ -202,6 +202,9 @@ struct dnp3_association_callbacks {
      * host's but READ, a file to write or delete: does the line hold no octet that could arrive
      * late (rule 15)? NULL = always. */
     bool (*line_clear)(void *user);
+    /* Asked at the same moments, and before OPERATE: may it still be done? It was asked for a while
+     * ago, and the host may not want it any more. NULL = always. */
+    bool (*may_act)(void *user);
 };
 
 struct dnp3_association_counters {
@@ -319,7 +322,8 @@ enum dnp3_command_reason {
     DNP3_REASON_INTERRUPTED,    /* an answer of several fragments did not come to its end */
     DNP3_REASON_BLOCK,          /* a file's block came that is not the next one */
     DNP3_REASON_MALFORMED,      /* a directory that cannot be read */
-    DNP3_REASON_CANCELLED       /* the host ended a file transfer */
+    DNP3_REASON_CANCELLED,      /* the host ended a file transfer */
+    DNP3_REASON_FORBIDDEN       /* may_act() said no */
 };
 
 /* A control under way. The host owns it and everything it points to until `done` is called. Each

@@ -56,7 +56,7 @@ struct backoff {
 /* How long what may act waits for the peer to acknowledge what was written before it, and how often
  * the host is asked: peers acknowledge within 40 to 200 ms where they have nothing to say. */
 enum { LINE_WAIT_MS = 1000, LINE_ASK_MS = 5 };
-enum line_state { LINE_CLEAR, LINE_WAIT, LINE_BUSY };
+enum line_state { LINE_CLEAR, LINE_WAIT, LINE_BUSY, LINE_FORBIDDEN };
 
 /* How long an owed confirm keeps others from a half-duplex channel (rule 6). */
 enum { YIELD_MS = 200 };
@@ -305,6 +305,15 @@ void dnp3_task_postpone(struct dnp3_association *a, enum request_kind kind);
 
 /* Rule 15, before the first octet of what may act: holds the line none that could arrive late? */
 enum line_state dnp3_task_line(struct dnp3_association *a);
+/* Why what may act does not leave over a line that is neither clear nor waited for. */
+static inline enum dnp3_command_reason line_reason(enum line_state line)
+{
+    return line == LINE_BUSY ? DNP3_REASON_LINE_BUSY : DNP3_REASON_FORBIDDEN;
+}
+static inline bool association_may_act(const struct dnp3_association *a)
+{
+    return !a->callbacks->may_act || a->callbacks->may_act(a->user);
+}
 uint64_t dnp3_task_backoff(const struct dnp3_association *a, uint8_t failures);
 
 /* request.c */

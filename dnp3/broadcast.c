@@ -102,6 +102,15 @@ static bool line_is_clear(struct dnp3_master *master)
     return false;
 }
 
+/* Whoever is on the line hears it. */
+static bool all_may_act(const struct dnp3_master *master)
+{
+    const struct dnp3_association *a = master->associations;
+    while (a && association_may_act(a))
+        a = a->next;
+    return !a;
+}
+
 static bool is_last_of_any(const struct dnp3_master *master, uint8_t sequence)
 {
     const struct dnp3_association *a = master->associations;
@@ -152,6 +161,8 @@ bool dnp3_broadcast_next(struct dnp3_master *master, struct dnp3_writer *wire)
         const struct dnp3_broadcast *broadcast = master->broadcasts;
         if (broadcast->expires_ms && master->now_ms >= broadcast->expires_ms) {
             finish(master, DNP3_OUTCOME_REFUSED, DNP3_REASON_EXPIRED);
+        } else if (!all_may_act(master)) {
+            finish(master, DNP3_OUTCOME_REFUSED, DNP3_REASON_FORBIDDEN);
         } else if (line_is_clear(master)) {
             send(master, wire);
             finish(master, DNP3_OUTCOME_UNKNOWN, DNP3_REASON_NO_ACK);

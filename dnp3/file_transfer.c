@@ -439,8 +439,8 @@ bool dnp3_file_next(struct dnp3_association *a, struct dnp3_writer *out)
         enum line_state line = begins && changes(transfer) ? dnp3_task_line(a) : LINE_CLEAR;
         if (line == LINE_WAIT)
             return false;
-        if (line == LINE_BUSY) {
-            finish(a, &file->queue, DNP3_OUTCOME_REFUSED, DNP3_REASON_LINE_BUSY);
+        if (line != LINE_CLEAR) {
+            finish(a, &file->queue, DNP3_OUTCOME_REFUSED, line_reason(line));
             continue;
         }
         if (begins)

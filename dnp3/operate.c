@@ -121,8 +121,8 @@ bool dnp3_operate_next(struct dnp3_association *a, struct dnp3_writer *out)
         enum line_state line = dnp3_task_line(a);
         if (line == LINE_WAIT)
             return false;
-        if (line == LINE_BUSY) {
-            finish(a, DNP3_OUTCOME_REFUSED, DNP3_STAGE_QUEUED, DNP3_REASON_LINE_BUSY);
+        if (line != LINE_CLEAR) {
+            finish(a, DNP3_OUTCOME_REFUSED, DNP3_STAGE_QUEUED, line_reason(line));
             continue;
         }
         if (a->solicited.more) /* a READ of several fragments: it starts anew later */
@@ -157,6 +157,10 @@ bool dnp3_operate_follow_up(struct dnp3_association *a, struct dnp3_writer *out)
     }
     if (association_now(a) - a->select_answered_ms > a->config->operate_within_ms) {
         finish(a, DNP3_OUTCOME_FAILED, DNP3_STAGE_SELECT, DNP3_REASON_SELECT_EXPIRED);
+        return false;
+    }
+    if (!association_may_act(a)) {
+        finish(a, DNP3_OUTCOME_FAILED, DNP3_STAGE_SELECT, DNP3_REASON_FORBIDDEN);
         return false;
     }
     a->follow_up = REQUEST_NONE;

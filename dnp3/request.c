@@ -225,8 +225,8 @@ bool dnp3_request_next(struct dnp3_association *a, struct dnp3_writer *out)
         enum line_state line = read ? LINE_CLEAR : dnp3_task_line(a); /* rule 15 */
         if (line == LINE_WAIT)
             return false;
-        if (line == LINE_BUSY) {
-            finish(a, DNP3_OUTCOME_REFUSED, DNP3_REASON_LINE_BUSY);
+        if (line != LINE_CLEAR) {
+            finish(a, DNP3_OUTCOME_REFUSED, line_reason(line));
             continue;
         }
         if (request->function == DNP3_FUNCTION_DISABLE_UNSOLICITED)

@@ -332,6 +332,8 @@ static bool next_file_or_own(struct dnp3_association *a, struct dnp3_writer *out
  * so what may act waits too, and nothing else is sent meanwhile. */
 enum line_state dnp3_task_line(struct dnp3_association *a)
 {
+    if (!association_may_act(a))
+        return LINE_FORBIDDEN;
     if (!a->callbacks->line_clear || a->callbacks->line_clear(a->user)) {
         a->line_wait_until_ms = 0;
         return LINE_CLEAR;

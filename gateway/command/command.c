@@ -183,6 +183,8 @@ static const char *detail_of(const struct gw_command *command, enum dnp3_command
         return "the outstation answered something else than was asked for";
     case DNP3_REASON_MALFORMED:
         return "the directory cannot be read";
+    case DNP3_REASON_FORBIDDEN:
+        return "the file no-controls came while it waited for its turn";
     case DNP3_REASON_NO_ACK:
         return "a broadcast: no outstation answers it";
     case DNP3_REASON_WITHHELD:

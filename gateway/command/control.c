@@ -241,6 +241,8 @@ static const char *detail_of(const struct dnp3_command_request *request)
         return "octets sent before are not acknowledged yet";
     case DNP3_REASON_SELECT_EXPIRED:
         return "OPERATE could not follow SELECT in time";
+    case DNP3_REASON_FORBIDDEN:
+        return "the file no-controls came while it waited for its turn";
     case DNP3_REASON_NO_ACK:
         return "no answer was asked for";
     default:

@@ -49,6 +49,8 @@ static enum gw_verdict refusal_of(enum dnp3_command_reason reason)
     switch (reason) {
     case DNP3_REASON_EXPIRED:
         return GW_VERDICT_EXPIRED;
+    case DNP3_REASON_FORBIDDEN:
+        return GW_VERDICT_INHIBITED;
     case DNP3_REASON_LINE_BUSY:
     case DNP3_REASON_WITHHELD:
         return GW_VERDICT_BUSY;
@@ -77,7 +79,8 @@ static enum gw_verdict failure_of(enum dnp3_command_reason reason)
 void gw_control_result_end(struct gw_control_result *result, enum dnp3_command_outcome outcome,
                            enum dnp3_command_reason reason)
 {
-    bool expired = reason == DNP3_REASON_EXPIRED;
+    /* Between SELECT and OPERATE: then it is we who did not operate. */
+    bool ours = reason == DNP3_REASON_EXPIRED || reason == DNP3_REASON_FORBIDDEN;
     switch (outcome) {
     case DNP3_OUTCOME_DONE:
         result->outcome = GW_OUTCOME_DONE;
@@ -89,9 +92,8 @@ void gw_control_result_end(struct gw_control_result *result, enum dnp3_command_o
         result->has_status = false;
         break;
     case DNP3_OUTCOME_FAILED:
-        /* Expired between SELECT and OPERATE: it is we who did not operate. */
-        result->outcome = expired ? GW_OUTCOME_REFUSED : GW_OUTCOME_FAILED;
-        result->reason = expired ? GW_VERDICT_EXPIRED : failure_of(reason);
+        result->outcome = ours ? GW_OUTCOME_REFUSED : GW_OUTCOME_FAILED;
+        result->reason = ours ? refusal_of(reason) : failure_of(reason);
         break;
     case DNP3_OUTCOME_UNKNOWN:
         result->outcome = GW_OUTCOME_UNKNOWN;

@@ -5,6 +5,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
+#include "gateway/command/command_check.h"
 #include "gateway/session/session_internal.h"
 
 enum {
@@ -309,6 +310,16 @@ static bool on_line_clear(void *user)
     return gw_line_clear(s->line);
 }
 
+/* Asked for long ago perhaps, behind other requests: a crew may have set its switch meanwhile. */
+static bool on_may_act(void *user)
+{
+    const struct gw_session *s = user;
+    const char *detail = NULL;
+    return gw_command_check_switches(s->shared->config, s->config,
+                                     gw_controls_switch_file(s->shared->controls),
+                                     &detail) == GW_VERDICT_OK;
+}
+
 const struct dnp3_association_callbacks gw_session_callbacks = {
     .fragment = on_fragment,
     .points = on_points,
@@ -319,6 +330,7 @@ const struct dnp3_association_callbacks gw_session_callbacks = {
     .event = gw_session_on_event,
     .wall_clock = on_wall_clock,
     .line_clear = on_line_clear,
+    .may_act = on_may_act,
 };
 
 /* `force`: the next value counts as new, and what is kept is not worth publishing. */

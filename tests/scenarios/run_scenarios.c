@@ -469,6 +469,18 @@ static void line_state(struct run *run, char *text)
     world_pump(&run->world); /* as when a socket becomes writable */
 }
 
+static void forbid(struct run *run, char *text)
+{
+    (void)text;
+    run->world.forbidden = true;
+}
+
+static void allow(struct run *run, char *text)
+{
+    (void)text;
+    run->world.forbidden = false;
+}
+
 static void wall(struct run *run, char *text)
 {
     run->world.wall_ms = script_is(text, "unknown") ? -1 : (int64_t)script_number(run, text);
@@ -572,6 +584,8 @@ static const struct {
              {"assign_class", script_assign_class, false, true},
              {"wall", wall, false, true},
              {"line", line_state, false, true},
+             {"forbid", forbid, false, true},
+             {"allow", allow, false, true},
              {"verdict", say_verdict, false, true},
              {"mute", mute, false, true},
              {"connect", connect_line, false, true},

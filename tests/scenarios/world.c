@@ -210,6 +210,11 @@ static bool on_line_clear(void *user)
     return !((struct side *)user)->world->line_busy;
 }
 
+static bool on_may_act(void *user)
+{
+    return !((struct side *)user)->world->forbidden;
+}
+
 static const struct dnp3_association_callbacks callbacks = {.points = on_points,
                                                             .attribute = on_attribute,
                                                             .problem = on_problem,
@@ -217,13 +222,14 @@ static const struct dnp3_association_callbacks callbacks = {.points = on_points,
                                                             .voided = on_voided,
                                                             .event = on_event,
                                                             .wall_clock = on_wall_clock,
-                                                            .line_clear = on_line_clear};
+                                                            .line_clear = on_line_clear,
+                                                            .may_act = on_may_act};
 
 static const char *const outcomes[] = {"done", "refused", "failed", "unknown"};
 static const char *const reasons[] = {
     "ok",          "status",  "indication", "echo_mismatch",  "no_answer", "connection_lost",
     "expired",     "offline", "line_busy",  "select_expired", "no_ack",    "withheld",
-    "interrupted", "block",   "malformed",  "cancelled"};
+    "interrupted", "block",   "malformed",  "cancelled",      "forbidden"};
 
 const char *world_outcome(enum dnp3_command_outcome outcome)
 {

@@ -118,6 +118,7 @@ struct world {
     uint64_t now;
     int64_t wall_ms; /* at now = 0; negative: not to be trusted */
     bool line_busy;
+    bool forbidden; /* nothing may act any more */
     bool half_duplex;
     bool connected;
     bool broadcast;   /* allowed */

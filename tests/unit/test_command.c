@@ -230,6 +230,8 @@ static void test_ends(void **state)
         {DNP3_OUTCOME_REFUSED, DNP3_REASON_WITHHELD, 0, "refused", "busy",
          "\"there is no place for events now: they stay in the outstation\""},
         {DNP3_OUTCOME_REFUSED, DNP3_REASON_EXPIRED, 0, "refused", "expired", "null"},
+        {DNP3_OUTCOME_REFUSED, DNP3_REASON_FORBIDDEN, 0, "refused", "inhibited",
+         "\"the file no-controls came while it waited for its turn\""},
         {DNP3_OUTCOME_REFUSED, DNP3_REASON_OFFLINE, 0, "refused", "offline", "null"},
         {DNP3_OUTCOME_FAILED, DNP3_REASON_INDICATION, DNP3_IIN_NO_FUNC_CODE_SUPPORT, "failed",
          "outstation_refused", "\"the outstation does not support this (IIN2.0)\""},

@@ -195,6 +195,12 @@ static void test_outcomes(void **state)
         {DNP3_OUTCOME_FAILED, DNP3_STAGE_SELECT, DNP3_REASON_EXPIRED, 127, 0,
          "\"refused\",\"reason\":\"expired\",\"stage\":\"select\",\"status\":null,"
          "\"may_have_operated\":false"},
+        {DNP3_OUTCOME_REFUSED, DNP3_STAGE_QUEUED, DNP3_REASON_FORBIDDEN, 127, 0,
+         "\"refused\",\"reason\":\"inhibited\",\"stage\":null,\"status\":null,"
+         "\"may_have_operated\":false"},
+        {DNP3_OUTCOME_FAILED, DNP3_STAGE_SELECT, DNP3_REASON_FORBIDDEN, 127, 0,
+         "\"refused\",\"reason\":\"inhibited\",\"stage\":\"select\",\"status\":null,"
+         "\"may_have_operated\":false"},
         {DNP3_OUTCOME_FAILED, DNP3_STAGE_SELECT, DNP3_REASON_STATUS, 42, 0,
          "\"failed\",\"reason\":\"outstation_refused\",\"stage\":\"select\","
          "\"status\":\"STATUS_42\",\"may_have_operated\":false"},

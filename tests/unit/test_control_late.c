@@ -2,10 +2,12 @@
 /* Octets that lie on the way are controls too (rule 15): a whole gateway before an outstation that
  * stops reading. What is refused never arrives, and what may arrive late is said to be unknown. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "gateway/command/control.h"
 #include "tests/lib/site.h"
 
 static const char mapping[] =
@@ -26,6 +28,17 @@ static const char gateway[] =
     "\"address\":10,\"profile\":\"quick\",\"mapping\":\"device.json\"}]}";
 
 static struct site site;
+static bool crew_at_work;
+
+/* In place of libc's: the crew's switch, which is no file here. */
+int access(const char *path, int mode)
+{
+    (void)mode;
+    if (crew_at_work && strcmp(path, GW_CONTROLS_SWITCH_FILE) == 0)
+        return 0;
+    errno = ENOENT;
+    return -1;
+}
 
 static uint32_t operated(void)
 {
@@ -85,18 +98,12 @@ static void read_on(void)
     uv_read_start((uv_stream_t *)&site.peer.tcp, peer_room, peer_on_read);
 }
 
-/* Commands `id`, and gives its result. */
-static const char *command(const char *control, const char *id)
+static void send_command(const char *control, const char *id)
 {
     char topic[64];
-    char end[64];
     char payload[64];
-    char text[32];
-    size_t from = fake_mqtt.published;
     snprintf(topic, sizeof topic, "dnp3/g/a/set/%s", control);
-    snprintf(end, sizeof end, "a/result/%s", control);
     snprintf(payload, sizeof payload, "{\"value\":\"on\",\"id\":\"%s\"}", id);
-    snprintf(text, sizeof text, "{\"id\":\"%s\"", id);
     const struct gw_mqtt_message message = {.topic = topic,
                                             .topic_len = strlen(topic),
                                             .payload = payload,
@@ -104,8 +111,25 @@ static const char *command(const char *control, const char *id)
                                             .expiry_s = UINT32_MAX,
                                             .qos = 1};
     fake_mqtt.callbacks.message(fake_mqtt.user, &message);
+}
+
+/* The result of `id`, which may be there already. */
+static const char *result_of(size_t from, const char *control, const char *id)
+{
+    char end[64];
+    char text[32];
+    snprintf(end, sizeof end, "a/result/%s", control);
+    snprintf(text, sizeof text, "{\"id\":\"%s\"", id);
     site_wait(&site, fake_mqtt_find(from, end, text) != SIZE_MAX);
     return fake_mqtt_at(fake_mqtt_find(from, end, text))->payload;
+}
+
+/* Commands `id`, and gives its result. */
+static const char *command(const char *control, const char *id)
+{
+    size_t from = fake_mqtt.published;
+    send_command(control, id);
+    return result_of(from, control, id);
 }
 
 static void expect(const char *result, const char *outcome, const char *reason)
@@ -175,6 +199,22 @@ static void test_what_may_arrive_late_is_unknown(void **unused)
     assert_in_range(operated(), 0, 1);
 }
 
+/* SELECT is out when the crew sets its switch: OPERATE does not follow. */
+static void test_a_switch_stops_what_is_selected(void **unused)
+{
+    size_t from = fake_mqtt.published;
+    (void)unused;
+    send_command("sbo", "1");
+    crew_at_work = true;
+    const char *result = result_of(from, "sbo", "1");
+    crew_at_work = false;
+    expect(result, "refused", "inhibited");
+    assert_non_null(strstr(result, "\"stage\":\"select\""));
+    assert_int_equal(operated(), 0);
+    expect(command("sbo", "1"), "done", "ok"); /* nothing was done: the id is free again */
+    assert_int_equal(operated(), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -183,6 +223,7 @@ int main(void)
         TEST(test_behind_what_waits_nothing_is_sent),
         TEST(test_a_select_that_lies_there_operates_nothing),
         TEST(test_what_may_arrive_late_is_unknown),
+        TEST(test_a_switch_stops_what_is_selected),
     };
     return cmocka_run_group_tests_name("control_late", tests, NULL, NULL);
 }
