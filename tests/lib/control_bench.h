@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "gateway/command/control.h"
 #include "gateway/command/ledger_keeper.h"
@@ -78,15 +77,6 @@ static inline bool bench_trusted(void *user)
     return ((struct control_bench *)user)->clock_trusted;
 }
 
-static inline void bench_write(const char *folder, const char *name, const char *text)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    if (!file || fputs(text, file) < 0 || fclose(file))
-        abort();
-}
-
 /* A configuration of two outstations with the same controls; the second one's are off. */
 static inline struct gw_config *bench_config(void)
 {
@@ -123,36 +113,32 @@ static inline struct gw_config *bench_config(void)
         "  {\"name\": \"level\", \"type\": \"analog_output\", \"index\": 4,"
         "   \"encoding\": \"int16\", \"scale\": 0.1, \"min\": -10, \"max\": 100,"
         "   \"max_per_minute\": 1000, \"feedback\": {\"point\": \"level\"}}]}";
-    char folder[] = "/tmp/control-XXXXXX";
-    char path[128];
+    const struct gw_config_text texts[] = {{"gateway.json", gateway, sizeof gateway - 1},
+                                           {"recloser.json", mapping, sizeof mapping - 1}};
     struct gw_config_errors errors = {0};
     struct gw_config *config = NULL;
-    if (!mkdtemp(folder))
-        abort();
-    bench_write(folder, "recloser.json", mapping);
-    bench_write(folder, "gateway.json", gateway);
-    snprintf(path, sizeof path, "%s/gateway.json", folder);
-    gw_config_load(path, &config, &errors);
+    gw_config_load_texts(texts, 2, &config, &errors);
     if (!config)
         gw_config_errors_print(&errors, stderr);
     gw_config_errors_free(&errors);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/recloser.json", folder);
-    unlink(path);
-    rmdir(folder);
     return config;
+}
+
+static inline struct gw_controls_host bench_calls(const char *switch_file)
+{
+    return (struct gw_controls_host){.operate = bench_operate,
+                                     .look = bench_look,
+                                     .publish = bench_publish,
+                                     .steady_ms = bench_steady,
+                                     .wall_ms = bench_wall,
+                                     .clock_trusted = bench_trusted,
+                                     .switch_file = switch_file};
 }
 
 static inline void bench_start(struct control_bench *bench, const struct gw_config *config,
                                const char *switch_file)
 {
-    const struct gw_controls_host host = {.operate = bench_operate,
-                                          .look = bench_look,
-                                          .publish = bench_publish,
-                                          .steady_ms = bench_steady,
-                                          .wall_ms = bench_wall,
-                                          .clock_trusted = bench_trusted,
-                                          .switch_file = switch_file};
+    const struct gw_controls_host host = bench_calls(switch_file);
     const struct gw_ledger_clocks clocks = {bench_steady, bench_wall, bench};
     *bench =
         (struct control_bench){.now_ms = 5000, .wall_ms = 1763719200000, .clock_trusted = true};

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "gateway/mqtt/mqtt.h"
+#include "tests/lib/mqtt_message.h"
 
 enum { FAKE_MQTT_LOG = 4096, FAKE_MQTT_TEXT = 400 };
 
@@ -78,6 +79,13 @@ static inline void fake_mqtt_ack(int code)
     }
     if (fake_mqtt.online)
         fake_mqtt.callbacks.writable(fake_mqtt.user);
+}
+
+/* A message comes from the broker. */
+static inline void fake_mqtt_receive(const char *topic, const char *payload)
+{
+    const struct gw_mqtt_message message = mqtt_message_of(topic, payload);
+    fake_mqtt.callbacks.message(fake_mqtt.user, &message);
 }
 
 /* The number of the first publication from `from` on whose topic ends so and whose payload holds

@@ -44,13 +44,7 @@ static inline void ledger_bench_start(struct ledger_bench *bench, const struct g
 {
     struct control_bench *host = &bench->commands.host;
     const struct gw_ledger_clocks clocks = {bench_steady, bench_wall, host};
-    const struct gw_controls_host controls_host = {.operate = bench_operate,
-                                                   .look = bench_look,
-                                                   .publish = bench_publish,
-                                                   .steady_ms = bench_steady,
-                                                   .wall_ms = bench_wall,
-                                                   .clock_trusted = bench_trusted,
-                                                   .switch_file = switch_file};
+    const struct gw_controls_host controls_host = bench_calls(switch_file);
     const struct gw_commands_host commands_host = command_bench_calls(switch_file);
     bench->spool.on_kept = ledger_bench_kept;
     bench->spool.options.fault = ledger_bench_fault;

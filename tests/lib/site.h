@@ -27,7 +27,7 @@ struct site {
     struct gw_gateway *gateway;
 };
 
-/* `%u` in both stands for the peer's port. */
+/* PORT in the gateway's text stands for the peer's port. */
 static inline struct gw_config *site_load(const char *gateway, const char *mapping, uint16_t port)
 {
     char text[4096];

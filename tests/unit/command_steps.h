@@ -3,35 +3,15 @@
 #ifndef COMMAND_STEPS_H
 #define COMMAND_STEPS_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "gateway/base/log.h"
-#include "gateway/base/memory.h"
 #include "tests/lib/command_bench.h"
+#include "tests/unit/bench_steps.h"
 
-#define NO_SWITCH "/nonexistent/no-controls"
-
-static struct gw_config *config;
 static struct command_bench bench;
 
 static inline int load(void **state)
 {
     (void)state;
-    gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
-    config = command_bench_config();
-    return config ? 0 : -1;
-}
-
-static inline int unload(void **state)
-{
-    (void)state;
-    gw_config_free(config);
-    return 0;
+    return load_config(command_bench_config());
 }
 
 static inline int start(void **state)
@@ -45,17 +25,7 @@ static inline int stop(void **state)
 {
     (void)state;
     command_bench_stop(&bench);
-    return gw_memory_used(GW_OWNER_CONTROLS) == 0 ? 0 : -1;
-}
-
-static inline struct gw_mqtt_message message_of(const char *topic, const char *payload)
-{
-    return (struct gw_mqtt_message){.topic = topic,
-                                    .topic_len = strlen(topic),
-                                    .payload = payload,
-                                    .payload_len = strlen(payload),
-                                    .expiry_s = UINT32_MAX,
-                                    .qos = 1};
+    return nothing_left();
 }
 
 static inline void send_message(const struct gw_mqtt_message *message)
@@ -67,7 +37,7 @@ static inline void command_of(const char *outstation, const char *word, const ch
 {
     char topic[128];
     snprintf(topic, sizeof topic, "dnp3/north/%s/command/%s", outstation, word);
-    const struct gw_mqtt_message message = message_of(topic, payload);
+    const struct gw_mqtt_message message = mqtt_message_of(topic, payload);
     send_message(&message);
 }
 
@@ -78,8 +48,7 @@ static inline void command(const char *word, const char *payload)
 
 static inline void expect_text(const char *text)
 {
-    if (!strstr(bench.host.payload, text))
-        fail_msg("%s does not hold %s", bench.host.payload, text);
+    expect_result(&bench.host, text);
 }
 
 /* One more result with this end came. */
@@ -101,15 +70,12 @@ static inline void expect_refusal(const char *reason)
 
 static inline void expect_nothing_sent(void)
 {
-    assert_int_equal(bench.host.operated, 0);
-    assert_null(bench.request);
+    expect_no_request(&bench.host, bench.request);
 }
 
 static inline void finish_done(void)
 {
     command_bench_finish(&bench, DNP3_OUTCOME_DONE, DNP3_REASON_OK, 0);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 #endif

@@ -3,36 +3,17 @@
 #ifndef CONTROL_STEPS_H
 #define CONTROL_STEPS_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "gateway/base/log.h"
-#include "gateway/base/memory.h"
 #include "tests/lib/control_bench.h"
+#include "tests/unit/bench_steps.h"
 
-#define NO_SWITCH "/nonexistent/no-controls"
-#define WALL      "1763719200000" /* what the bench starts with */
+#define WALL "1763719200000" /* what the bench starts with */
 
-static struct gw_config *config;
 static struct control_bench bench;
 
 static inline int load(void **state)
 {
     (void)state;
-    gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
-    config = bench_config();
-    return config ? 0 : -1;
-}
-
-static inline int unload(void **state)
-{
-    (void)state;
-    gw_config_free(config);
-    return 0;
+    return load_config(bench_config());
 }
 
 static inline int start(void **state)
@@ -46,17 +27,7 @@ static inline int stop(void **state)
 {
     (void)state;
     bench_stop(&bench);
-    return gw_memory_used(GW_OWNER_CONTROLS) == 0 ? 0 : -1;
-}
-
-static inline struct gw_mqtt_message message_of(const char *topic, const char *payload)
-{
-    return (struct gw_mqtt_message){.topic = topic,
-                                    .topic_len = strlen(topic),
-                                    .payload = payload,
-                                    .payload_len = strlen(payload),
-                                    .expiry_s = UINT32_MAX,
-                                    .qos = 1};
+    return nothing_left();
 }
 
 static inline void send_message(const struct gw_mqtt_message *message)
@@ -68,14 +39,13 @@ static inline void command(const char *control, const char *payload)
 {
     char topic[128];
     snprintf(topic, sizeof topic, "dnp3/north/r17/set/%s", control);
-    const struct gw_mqtt_message message = message_of(topic, payload);
+    const struct gw_mqtt_message message = mqtt_message_of(topic, payload);
     send_message(&message);
 }
 
 static inline void expect_text(const char *text)
 {
-    if (!strstr(bench.payload, text))
-        fail_msg("%s does not hold %s", bench.payload, text);
+    expect_result(&bench, text);
 }
 
 /* One more result with this end came, and nothing was sent. */
@@ -92,8 +62,7 @@ static inline void expect_refusal(const char *reason)
 
 static inline void expect_nothing_sent(void)
 {
-    assert_int_equal(bench.operated, 0);
-    assert_null(bench.request);
+    expect_no_request(&bench, bench.request);
 }
 
 static inline void finish_done(void)
@@ -109,7 +78,5 @@ static inline void move(const char *name, double value)
             gw_controls_point(bench.controls, outstation, &outstation->mapping->points[i], value);
     gw_controls_settle(bench.controls);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 #endif

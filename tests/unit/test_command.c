@@ -47,7 +47,7 @@ static void test_other_topics_are_not_ours(void **state)
         "dnp3/north/r99/command/integrity", "dnp3/south/r17/command/integrity",
         "dnp3/north/r17/set/breaker"};
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
-        const struct gw_mqtt_message message = message_of(topics[i], "");
+        const struct gw_mqtt_message message = mqtt_message_of(topics[i], "");
         assert_false(gw_commands_message(bench.commands, &message));
     }
     expect_nothing_sent();
@@ -104,7 +104,7 @@ static void test_a_payload_beyond_the_bound_is_refused(void **state)
 static void test_retained_is_refused(void **state)
 {
     (void)state;
-    struct gw_mqtt_message message = message_of("dnp3/north/r17/command/integrity", "{}");
+    struct gw_mqtt_message message = mqtt_message_of("dnp3/north/r17/command/integrity", "{}");
     message.retained = true;
     send_message(&message);
     expect_refusal("retained");
@@ -135,7 +135,7 @@ static void test_reading_goes_on_while_controls_are_off(void **state)
 static void test_response_topic_and_correlation(void **state)
 {
     (void)state;
-    struct gw_mqtt_message message = message_of("dnp3/north/r17/command/integrity", "");
+    struct gw_mqtt_message message = mqtt_message_of("dnp3/north/r17/command/integrity", "");
     message.response_topic = "hmi/answers";
     message.correlation = "\x01\x02";
     message.correlation_len = 2;
@@ -163,7 +163,7 @@ static void test_correlation_data_too_long(void **state)
 {
     (void)state;
     static char data[300];
-    struct gw_mqtt_message message = message_of("dnp3/north/r17/command/integrity", "");
+    struct gw_mqtt_message message = mqtt_message_of("dnp3/north/r17/command/integrity", "");
     message.correlation = data;
     message.correlation_len = 65; /* too long for an id */
     send_message(&message);

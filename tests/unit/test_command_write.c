@@ -246,7 +246,7 @@ static void test_the_switches_stop_what_writes(void **state)
 static void test_a_retained_command_writes_nothing(void **state)
 {
     (void)state;
-    struct gw_mqtt_message message = message_of("dnp3/north/r17/command/restart_cold", "{}");
+    struct gw_mqtt_message message = mqtt_message_of("dnp3/north/r17/command/restart_cold", "{}");
     message.retained = true;
     send_message(&message);
     expect_refusal("retained");

@@ -41,7 +41,7 @@ static void test_other_topics_are_not_ours(void **state)
                                          "dnp3/north/r99/set/breaker", "dnp3/south/r17/set/breaker",
                                          "dnp3/north/r17/command/integrity"};
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
-        const struct gw_mqtt_message message = message_of(topics[i], "open");
+        const struct gw_mqtt_message message = mqtt_message_of(topics[i], "open");
         assert_false(gw_controls_message(bench.controls, &message));
     }
     assert_int_equal(bench.published, 0);
@@ -88,7 +88,7 @@ static void test_retained_messages_never_operate(void **state)
 {
     (void)state;
     struct gw_mqtt_message message =
-        message_of("dnp3/north/r17/set/breaker", "{\"value\":\"open\",\"id\":\"7f3a\"}");
+        mqtt_message_of("dnp3/north/r17/set/breaker", "{\"value\":\"open\",\"id\":\"7f3a\"}");
     message.retained = true;
     send_message(&message);
     expect_refusal("retained");
@@ -99,7 +99,7 @@ static void test_retained_messages_never_operate(void **state)
 static void test_inhibited_by_configuration_and_by_the_switch(void **state)
 {
     (void)state;
-    const struct gw_mqtt_message message = message_of("dnp3/north/r18/set/breaker", "open");
+    const struct gw_mqtt_message message = mqtt_message_of("dnp3/north/r18/set/breaker", "open");
     send_message(&message);
     expect_refusal("inhibited");
     assert_string_equal(bench.topic, "dnp3/north/r18/result/breaker");
@@ -129,7 +129,7 @@ static void test_times_need_a_trusted_clock(void **state)
     expect_refusal("clock");
     expect_nothing_sent();
     struct gw_mqtt_message message =
-        message_of("dnp3/north/r17/set/strict", "{\"value\":\"on\",\"id\":\"1\"}");
+        mqtt_message_of("dnp3/north/r17/set/strict", "{\"value\":\"on\",\"id\":\"1\"}");
     message.expiry_s = 3; /* counted by the broker: no clock is needed */
     send_message(&message);
     assert_int_equal(bench.operated, 1);
@@ -154,7 +154,8 @@ static void test_the_earliest_expiry_goes_with_the_request(void **state)
         {"{\"value\":\"on\",\"time\":1763719193000,\"expires\":1763719201000}", 100, 6000},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct gw_mqtt_message message = message_of("dnp3/north/r17/set/plain", cases[i].payload);
+        struct gw_mqtt_message message =
+            mqtt_message_of("dnp3/north/r17/set/plain", cases[i].payload);
         message.expiry_s = cases[i].expiry_s;
         send_message(&message);
         assert_int_equal(bench.request->mode, DNP3_DIRECT_OPERATE);
@@ -163,7 +164,7 @@ static void test_the_earliest_expiry_goes_with_the_request(void **state)
         bench_stop(&bench);
         start(state);
     }
-    struct gw_mqtt_message message = message_of("dnp3/north/r17/set/plain", "on");
+    struct gw_mqtt_message message = mqtt_message_of("dnp3/north/r17/set/plain", "on");
     message.expiry_s = 0;
     send_message(&message);
     expect_refusal("expired");
@@ -332,7 +333,7 @@ static void test_correlation_data_serves_as_id_and_comes_back(void **state)
 {
     (void)state;
     static const char uuid[16] = {1, 2, 0, (char)0xff, 4};
-    struct gw_mqtt_message message = message_of("dnp3/north/r17/set/plain", "on");
+    struct gw_mqtt_message message = mqtt_message_of("dnp3/north/r17/set/plain", "on");
     message.correlation = uuid;
     message.correlation_len = sizeof uuid;
     message.response_topic = "clients/hmi/answers";
@@ -388,7 +389,7 @@ static void test_response_topics_are_checked(void **state)
                                           "dnp3/north/r17/status",
                                           "dnp3/north/status"};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        struct gw_mqtt_message message = message_of("dnp3/north/r17/set/plain", "on");
+        struct gw_mqtt_message message = mqtt_message_of("dnp3/north/r17/set/plain", "on");
         message.response_topic = refused[i];
         send_message(&message);
         expect_refusal("malformed");
@@ -398,7 +399,7 @@ static void test_response_topics_are_checked(void **state)
     static const char *const taken[] = {"hmi", "dnp3/south/status", "dnp3/north/r17/result/hmi"};
     static const char *const values[] = {"on", "off", "on"};
     for (size_t i = 0; i < 3; i++) {
-        struct gw_mqtt_message message = message_of("dnp3/north/r17/set/plain", values[i]);
+        struct gw_mqtt_message message = mqtt_message_of("dnp3/north/r17/set/plain", values[i]);
         message.response_topic = taken[i];
         send_message(&message);
         finish_done();

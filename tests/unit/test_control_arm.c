@@ -7,7 +7,7 @@ static void arm(const char *control, const char *payload)
 {
     char topic[128];
     snprintf(topic, sizeof topic, "dnp3/north/r17/arm/%s", control);
-    const struct gw_mqtt_message message = message_of(topic, payload);
+    const struct gw_mqtt_message message = mqtt_message_of(topic, payload);
     send_message(&message);
 }
 
@@ -132,11 +132,12 @@ static void test_arming_is_refused(void **state)
         assert_string_equal(bench.topic, topic);
         expect_refusal(cases[i].reason);
     }
-    struct gw_mqtt_message message = message_of("dnp3/north/r17/arm/guarded", "{\"id\":\"a\"}");
+    struct gw_mqtt_message message =
+        mqtt_message_of("dnp3/north/r17/arm/guarded", "{\"id\":\"a\"}");
     message.retained = true;
     send_message(&message);
     expect_refusal("retained");
-    message = message_of("dnp3/north/r18/arm/guarded", "{\"id\":\"a\"}");
+    message = mqtt_message_of("dnp3/north/r18/arm/guarded", "{\"id\":\"a\"}");
     send_message(&message);
     expect_refusal("inhibited");
     bench.clock_trusted = false;
@@ -149,7 +150,7 @@ static void test_arming_is_refused(void **state)
 
 static void test_correlation_data_arms(void **state)
 {
-    struct gw_mqtt_message message = message_of("dnp3/north/r17/arm/guarded", "");
+    struct gw_mqtt_message message = mqtt_message_of("dnp3/north/r17/arm/guarded", "");
     (void)state;
     message.correlation = "xyz";
     message.correlation_len = 3;
@@ -166,7 +167,7 @@ static void test_correlation_data_arms(void **state)
 static void test_no_answer_on_an_arm_topic(void **state)
 {
     struct gw_mqtt_message message =
-        message_of("dnp3/north/r17/set/plain", "{\"value\":\"on\",\"id\":\"a\"}");
+        mqtt_message_of("dnp3/north/r17/set/plain", "{\"value\":\"on\",\"id\":\"a\"}");
     (void)state;
     message.response_topic = "dnp3/north/r17/arm/guarded";
     send_message(&message);

@@ -104,13 +104,7 @@ static void send_command(const char *control, const char *id)
     char payload[64];
     snprintf(topic, sizeof topic, "dnp3/g/a/set/%s", control);
     snprintf(payload, sizeof payload, "{\"value\":\"on\",\"id\":\"%s\"}", id);
-    const struct gw_mqtt_message message = {.topic = topic,
-                                            .topic_len = strlen(topic),
-                                            .payload = payload,
-                                            .payload_len = strlen(payload),
-                                            .expiry_s = UINT32_MAX,
-                                            .qos = 1};
-    fake_mqtt.callbacks.message(fake_mqtt.user, &message);
+    fake_mqtt_receive(topic, payload);
 }
 
 /* The result of `id`, which may be there already. */

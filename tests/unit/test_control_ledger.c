@@ -11,6 +11,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "tests/lib/ledger_bench.h"
+#include "tests/lib/mqtt_message.h"
 
 #define NO_SWITCH "/nonexistent/no-controls"
 #define EXPIRES   "1763719205000" /* 5 s after what the bench starts with */
@@ -76,12 +77,7 @@ static void restart(void)
 
 static void send_on(const char *topic, const char *payload)
 {
-    const struct gw_mqtt_message message = {.topic = topic,
-                                            .topic_len = strlen(topic),
-                                            .payload = payload,
-                                            .payload_len = strlen(payload),
-                                            .expiry_s = UINT32_MAX,
-                                            .qos = 1};
+    const struct gw_mqtt_message message = mqtt_message_of(topic, payload);
     assert_true(gw_controls_message(bench.controls, &message) ||
                 gw_commands_message(bench.commands.commands, &message));
 }

@@ -129,17 +129,6 @@ static void test_it_is_asked_at_each_connect(void **unused)
     site_stop(&site);
 }
 
-static void command(const char *topic, const char *payload)
-{
-    struct gw_mqtt_message message = {.topic = topic,
-                                      .topic_len = strlen(topic),
-                                      .payload = payload,
-                                      .payload_len = strlen(payload),
-                                      .expiry_s = UINT32_MAX,
-                                      .qos = 1};
-    fake_mqtt.callbacks.message(fake_mqtt.user, &message);
-}
-
 /* A broadcast would operate the wrong device as well. */
 static void test_no_broadcast_to_a_wrong_one(void **unused)
 {
@@ -166,7 +155,7 @@ static void test_no_broadcast_to_a_wrong_one(void **unused)
     fake_mqtt_connect();
     site_wait(&site, published(0, "a/status", "\"online\""));
     site_wait(&site, published(0, "b/status", "wrong_device"));
-    command("dnp3/g/a/command/freeze", "{\"id\":\"f1\",\"broadcast\":true}");
+    fake_mqtt_receive("dnp3/g/a/command/freeze", "{\"id\":\"f1\",\"broadcast\":true}");
     site_wait(&site, published(0, "a/result/command/freeze", "\"outcome\":"));
     assert_true(published(0, "a/result/command/freeze", "\"reason\":\"offline\""));
     site_stop(&site);

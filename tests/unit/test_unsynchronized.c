@@ -48,17 +48,6 @@ static bool published(const char *topic_end, const char *text)
     return fake_mqtt_find(0, topic_end, text) != SIZE_MAX;
 }
 
-static void send_on(const char *topic, const char *payload)
-{
-    const struct gw_mqtt_message message = {.topic = topic,
-                                            .topic_len = strlen(topic),
-                                            .payload = payload,
-                                            .payload_len = strlen(payload),
-                                            .expiry_s = UINT32_MAX,
-                                            .qos = 1};
-    fake_mqtt.callbacks.message(fake_mqtt.user, &message);
-}
-
 static void start(void)
 {
     struct dnp3_outstation_config config;
@@ -80,11 +69,13 @@ static void test_a_fresh_boot(void **unused)
     site_wait(&site, published("a/point/volts", "\"time_source\":\"gateway_unsynchronized\""));
     assert_true(published("dnp3/g/status", "\"clock\":\"unsynchronized\""));
 
-    send_on("dnp3/g/a/set/k", "{\"value\":\"on\",\"id\":\"1\",\"expires\":1795322718312}");
+    fake_mqtt_receive("dnp3/g/a/set/k",
+                      "{\"value\":\"on\",\"id\":\"1\",\"expires\":1795322718312}");
     site_wait(&site, published("a/result/k", "\"reason\":\"clock\""));
-    send_on("dnp3/g/a/command/time_sync", "{\"id\":\"2\"}");
+    fake_mqtt_receive("dnp3/g/a/command/time_sync", "{\"id\":\"2\"}");
     site_wait(&site, published("a/result/command/time_sync", "\"outcome\":\"refused\""));
-    send_on("dnp3/g/a/set/k", "{\"value\":\"on\",\"id\":\"3\"}"); /* says nothing of time */
+    fake_mqtt_receive("dnp3/g/a/set/k",
+                      "{\"value\":\"on\",\"id\":\"3\"}"); /* says nothing of time */
     site_wait(&site, published("a/result/k", "\"outcome\":\"done\""));
     site_pass(&site, 1500);
     assert_int_equal(site.peer.times_written, 0);
