@@ -14,14 +14,12 @@
 #include "gateway/base/log.h"
 #include "gateway/gateway.h"
 #include "tests/lib/fake_mqtt.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/peer.h"
-
-enum { SITE_PATIENCE_MS = 10000 };
 
 struct site {
     uv_loop_t loop;
-    uv_timer_t patience;
-    bool impatient;
+    struct patience patience;
     struct peer peer;
     struct gw_config *config;
     struct gw_gateway *gateway;
@@ -49,7 +47,7 @@ static inline void site_start(struct site *site, const char *gateway, const char
 {
     memset(site, 0, sizeof *site);
     uv_loop_init(&site->loop);
-    uv_timer_init(&site->loop, &site->patience);
+    patience_init(&site->patience, &site->loop);
     peer_start(&site->peer, &site->loop, outstation, count);
     site->config = site_load(gateway, mapping, site->peer.port);
     gw_log_configure(getenv("SITE_LOG") ? GW_LOG_DEBUG : GW_LOG_ERROR, GW_LOG_LOGFMT);
@@ -58,41 +56,20 @@ static inline void site_start(struct site *site, const char *gateway, const char
     gw_gateway_start(site->gateway);
 }
 
-static inline void site_on_patience(uv_timer_t *timer)
-{
-    ((struct site *)timer->data)->impatient = true;
-}
-
 /* Runs the loop until `condition`, which may look at `site`. */
-#define site_wait(site, condition)                                                                 \
-    do {                                                                                           \
-        site_expect_within((site), SITE_PATIENCE_MS);                                              \
-        while (!(condition) && !(site)->impatient)                                                 \
-            uv_run(&(site)->loop, UV_RUN_ONCE);                                                    \
-        assert_true(condition);                                                                    \
-    } while (0)
-
-static inline void site_expect_within(struct site *site, unsigned ms)
-{
-    site->impatient = false;
-    site->patience.data = site;
-    uv_timer_start(&site->patience, site_on_patience, ms, 0);
-}
+#define site_wait(site, condition) wait_for(site, condition)
 
 /* Runs the loop for a while: for what must not happen. */
 static inline void site_pass(struct site *site, unsigned ms)
 {
-    site_expect_within(site, ms);
-    while (!site->impatient)
-        uv_run(&site->loop, UV_RUN_ONCE);
+    patience_pass(&site->patience, ms);
 }
 
 static inline void site_stop(struct site *site)
 {
     gw_gateway_stop(site->gateway);
     peer_stop(&site->peer);
-    uv_close((uv_handle_t *)&site->patience, NULL);
-    uv_run(&site->loop, UV_RUN_DEFAULT);
+    patience_close(&site->patience);
     gw_gateway_free(site->gateway);
     gw_config_free(site->config);
     peer_free(&site->peer);

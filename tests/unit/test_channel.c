@@ -15,13 +15,14 @@
 #include <cmocka.h>
 
 #include "gateway/base/memory.h"
+#include "tests/lib/loopback.h"
+#include "tests/lib/patience.h"
 
-enum { PATIENCE_MS = 20000, CHUNK = 60000 };
+enum { CHUNK = 60000 };
 
 struct fixture {
     uv_loop_t loop;
-    uv_timer_t patience;
-    bool impatient;
+    struct patience patience;
     int listener; /* blocking, accepts when the test says so */
     uint16_t port;
     struct gw_endpoint endpoints[2];
@@ -55,41 +56,14 @@ static void on_closed(void *user, enum gw_reason reason)
     f->reason = reason;
 }
 
-static void on_patience(uv_timer_t *timer)
-{
-    ((struct fixture *)timer->data)->impatient = true;
-}
-
-#define wait_for(f, condition)                                                                     \
-    do {                                                                                           \
-        (f)->impatient = false;                                                                    \
-        uv_timer_start(&(f)->patience, on_patience, PATIENCE_MS, 0);                               \
-        while (!(condition) && !(f)->impatient)                                                    \
-            uv_run(&(f)->loop, UV_RUN_ONCE);                                                       \
-        uv_timer_stop(&(f)->patience);                                                             \
-        assert_true(condition);                                                                    \
-    } while (0)
-
-static int bind_any(uint16_t *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
-
 static void create(struct fixture *f)
 {
     static const struct gw_channel_callbacks callbacks = {
         .opened = on_opened, .octets = on_octets, .writable = on_writable, .closed = on_closed};
     memset(f, 0, sizeof *f);
     uv_loop_init(&f->loop);
-    uv_timer_init(&f->loop, &f->patience);
-    f->patience.data = f;
-    f->listener = bind_any(&f->port);
+    patience_init(&f->patience, &f->loop);
+    f->listener = loopback_bind(SOCK_STREAM, &f->port);
     assert_int_equal(listen(f->listener, 4), 0);
     f->endpoints[0] = (struct gw_endpoint){.host = "127.0.0.1", .port = f->port};
     f->config = (struct gw_channel_config){
@@ -103,8 +77,7 @@ static void destroy(struct fixture *f)
 {
     unsigned calls = f->opened + f->closed + f->writable;
     gw_channel_free(f->channel);
-    uv_close((uv_handle_t *)&f->patience, NULL);
-    uv_run(&f->loop, UV_RUN_DEFAULT);
+    patience_close(&f->patience);
     assert_int_equal(f->opened + f->closed + f->writable, calls);
     assert_int_equal(uv_loop_close(&f->loop), 0);
     assert_int_equal(gw_memory_used(GW_OWNER_LINK), 0);
@@ -156,7 +129,7 @@ static void test_refused_then_the_next_endpoint(void **unused)
     uint16_t closed_port;
     (void)unused;
     create(&f);
-    int unserved = bind_any(&closed_port);
+    int unserved = loopback_bind(SOCK_STREAM, &closed_port);
     f.endpoints[1] = f.endpoints[0];
     f.endpoints[0].port = closed_port;
     f.config.endpoint_count = 2;
@@ -179,13 +152,11 @@ static void test_refused_then_the_next_endpoint(void **unused)
 /* SYNs that find the backlog full are not answered. */
 static void fill_backlog(struct fixture *f, int *fds, size_t count)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(f->port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in address = loopback_address(f->port);
     assert_int_equal(listen(f->listener, 0), 0);
     for (size_t i = 0; i < count; i++) {
         fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (connect(fds[i], (struct sockaddr *)&address, sizeof address) != 0)
+        if (connect(fds[i], (const struct sockaddr *)&address, sizeof address) != 0)
             assert_int_equal(errno, EINPROGRESS);
     }
 }
@@ -268,7 +239,7 @@ static void test_every_address_of_a_name_is_tried(void **unused)
     wait_for(&f, f.closed == 2);
     assert_int_equal(f.reason, GW_REASON_OK);
     close(f.listener); /* none of them answers: one word for all */
-    f.listener = bind_any(&f.port);
+    f.listener = loopback_bind(SOCK_STREAM, &f.port);
     f.endpoints[0].port = f.port;
     gw_channel_open(f.channel);
     wait_for(&f, f.closed == 3);

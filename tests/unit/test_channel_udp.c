@@ -16,13 +16,12 @@
 
 #include "dnp3/link.h"
 #include "gateway/base/memory.h"
-
-enum { PATIENCE_MS = 20000 };
+#include "tests/lib/loopback.h"
+#include "tests/lib/patience.h"
 
 struct fixture {
     uv_loop_t loop;
-    uv_timer_t patience;
-    bool impatient;
+    struct patience patience;
     int fd; /* the device */
     struct gw_endpoint endpoints[2];
     struct gw_channel_config config;
@@ -57,38 +56,12 @@ static void on_closed(void *user, enum gw_reason reason)
     f->reason = reason;
 }
 
-static void on_patience(uv_timer_t *timer)
-{
-    ((struct fixture *)timer->data)->impatient = true;
-}
-
-#define wait_for(f, condition)                                                                     \
-    do {                                                                                           \
-        (f)->impatient = false;                                                                    \
-        uv_timer_start(&(f)->patience, on_patience, PATIENCE_MS, 0);                               \
-        while (!(condition) && !(f)->impatient)                                                    \
-            uv_run(&(f)->loop, UV_RUN_ONCE);                                                       \
-        uv_timer_stop(&(f)->patience);                                                             \
-        assert_true(condition);                                                                    \
-    } while (0)
-
 static int bind_any(uint16_t *port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    int fd = loopback_bind(SOCK_DGRAM, port);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    *port = ntohs(address.sin_port);
     return fd;
-}
-
-static struct sockaddr_in port_of(uint16_t port)
-{
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 static void on_moved(void *user, uint16_t address)
@@ -108,8 +81,7 @@ static void create(struct fixture *f)
                                                           .closed = on_closed};
     memset(f, 0, sizeof *f);
     uv_loop_init(&f->loop);
-    uv_timer_init(&f->loop, &f->patience);
-    f->patience.data = f;
+    patience_init(&f->patience, &f->loop);
     f->endpoints[0].host = "127.0.0.1";
     f->fd = bind_any(&f->endpoints[0].port);
     f->config = (struct gw_channel_config){.name = "line",
@@ -125,8 +97,7 @@ static void destroy(struct fixture *f)
 {
     unsigned calls = f->opened + f->closed;
     gw_channel_free(f->channel);
-    uv_close((uv_handle_t *)&f->patience, NULL);
-    uv_run(&f->loop, UV_RUN_DEFAULT);
+    patience_close(&f->patience);
     assert_int_equal(f->opened + f->closed, calls);
     assert_int_equal(uv_loop_close(&f->loop), 0);
     assert_int_equal(gw_memory_used(GW_OWNER_LINK), 0);
@@ -342,7 +313,7 @@ static void test_learned_peers(void **unused)
     gw_channel_write(f.channel, octets, frames(octets, 1, 0, 1, 10)); /* goes nowhere */
     uint16_t second_port;
     int second = bind_any(&second_port);
-    struct sockaddr_in gateway = port_of(port);
+    struct sockaddr_in gateway = loopback_address(port);
     size_t length = frames(octets, 1, 0, 10, 1);
     sendto(f.fd, octets, length, 0, (struct sockaddr *)&gateway, sizeof gateway);
     length = frames(octets, 1, 0, 11, 1);

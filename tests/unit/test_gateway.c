@@ -36,7 +36,7 @@ static void test_every_outstation_is_told_stopped(void **unused)
     (void)unused;
     gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
     uv_loop_init(&site.loop);
-    uv_timer_init(&site.loop, &site.patience);
+    patience_init(&site.patience, &site.loop);
     site.config = thousands();
     site.gateway = gw_gateway_create(&site.loop, site.config);
     assert_non_null(site.gateway);
@@ -47,8 +47,7 @@ static void test_every_outstation_is_told_stopped(void **unused)
     site_wait(&site, fake_mqtt.acked == fake_mqtt.published);
     size_t before = fake_mqtt.published;
     gw_gateway_stop(site.gateway);
-    uv_close((uv_handle_t *)&site.patience, NULL);
-    uv_run(&site.loop, UV_RUN_DEFAULT);
+    patience_close(&site.patience);
     assert_true(fake_mqtt.published - before >= OUTSTATIONS + 1);
     const struct fake_publication *last = fake_mqtt_at(fake_mqtt.published - 1);
     assert_string_equal(last->topic, "dnp3/g/status"); /* after those of the outstations */

@@ -9,17 +9,17 @@
 #include <cmocka.h>
 
 #include "gateway/base/log.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/peer.h"
 
-enum { LINES = 200, PATIENCE_MS = 5000 };
+enum { LINES = 200 };
 
 struct fixture {
     uv_loop_t loop;
-    uv_timer_t patience;
+    struct patience patience;
     uv_tcp_t listener;
     uv_tcp_t unserved;
     unsigned accepts;
-    bool impatient;
     struct gw_endpoint living, dead;
     struct gw_channel_config living_config, dead_config;
     struct gw_line_shared shared;
@@ -42,19 +42,6 @@ static void on_accept(uv_stream_t *listener, int status)
     f->accepts++;
 }
 
-static void on_patience(uv_timer_t *timer)
-{
-    ((struct fixture *)timer->data)->impatient = true;
-}
-
-static void run(struct fixture *f, uint64_t ms, unsigned accepts)
-{
-    f->impatient = false;
-    uv_timer_start(&f->patience, on_patience, ms, 0);
-    while (!f->impatient && f->accepts < accepts)
-        uv_run(&f->loop, UV_RUN_ONCE);
-}
-
 static struct gw_channel_config config_of(const struct gw_endpoint *endpoint)
 {
     return (struct gw_channel_config){.name = "line",
@@ -70,11 +57,11 @@ static void create(struct fixture *f)
     memset(f, 0, sizeof *f);
     gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
     uv_loop_init(&f->loop);
-    uv_timer_init(&f->loop, &f->patience);
+    patience_init(&f->patience, &f->loop);
     f->living.host = f->dead.host = "127.0.0.1";
     f->living.port = peer_listen(&f->listener, &f->loop, on_accept);
     f->dead.port = peer_listen(&f->unserved, &f->loop, NULL);
-    f->listener.data = f->patience.data = f;
+    f->listener.data = f;
     f->living_config = config_of(&f->living);
     f->dead_config = config_of(&f->dead);
     f->shared = (struct gw_line_shared){.loop = &f->loop, .allocator = gw_memory_dnp3()};
@@ -97,8 +84,7 @@ static void destroy(struct fixture *f)
         gw_line_free(f->lines[i]);
     uv_close((uv_handle_t *)&f->listener, NULL);
     uv_close((uv_handle_t *)&f->unserved, NULL);
-    uv_close((uv_handle_t *)&f->patience, NULL);
-    uv_run(&f->loop, UV_RUN_DEFAULT);
+    patience_close(&f->patience);
     dnp3_pool_free(f->shared.pool);
     assert_int_equal(uv_loop_close(&f->loop), 0);
     assert_int_equal(gw_memory_used(GW_OWNER_LINK), 0);
@@ -112,8 +98,7 @@ static void test_a_thousand_connects_a_second(void **unused)
     uv_update_time(&f.loop);
     uint64_t begin = uv_now(&f.loop);
     start(&f, 0, LINES, &f.living_config);
-    run(&f, PATIENCE_MS, LINES);
-    assert_int_equal(f.accepts, LINES);
+    wait_for(&f, f.accepts == LINES);
     uv_update_time(&f.loop);
     assert_true(uv_now(&f.loop) - begin >= LINES * 1000 / GW_CONNECTS_A_SECOND - 1);
     destroy(&f);
@@ -125,10 +110,9 @@ static void test_nobody_waits_behind_a_backoff(void **unused)
     (void)unused;
     create(&f);
     start(&f, 0, 50, &f.dead_config);
-    run(&f, 200, 1); /* they are refused, and wait for up to an hour */
+    patience_pass(&f.patience, 200); /* they are refused, and wait for up to an hour */
     start(&f, 50, 1, &f.living_config);
-    run(&f, PATIENCE_MS, 1);
-    assert_int_equal(f.accepts, 1);
+    wait_for(&f, f.accepts == 1);
     destroy(&f);
 }
 
