@@ -5,7 +5,6 @@
 
 #include "gateway/channel/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,8 +18,10 @@
 #include "gateway/base/memory.h"
 #include "gateway/channel/dial_in.h"
 #include "gateway/channel/greeting.h"
+#include "tests/lib/loopback.h"
+#include "tests/lib/patience.h"
 
-enum { PATIENCE_MS = 20000, PLACES = 3, FIRST_ADDRESS = 10, SAID_MAX = 4096 };
+enum { PLACES = 3, FIRST_ADDRESS = 10, SAID_MAX = 4096 };
 
 struct place {
     struct gw_outstation_config outstation;
@@ -33,8 +34,7 @@ struct place {
 
 struct fixture {
     uv_loop_t loop;
-    uv_timer_t patience;
-    bool impatient;
+    struct patience patience;
     struct gw_profile profile;
     struct gw_network peer;
     struct gw_channel_config config;
@@ -74,54 +74,18 @@ static inline void on_closed(void *user, enum gw_reason reason)
     gw_channel_open(place->channel);
 }
 
-static inline void on_patience(uv_timer_t *timer)
-{
-    ((struct fixture *)timer->data)->impatient = true;
-}
-
-#define wait_for(f, condition)                                                                     \
-    do {                                                                                           \
-        (f)->impatient = false;                                                                    \
-        uv_timer_start(&(f)->patience, on_patience, PATIENCE_MS, 0);                               \
-        while (!(condition) && !(f)->impatient)                                                    \
-            uv_run(&(f)->loop, UV_RUN_ONCE);                                                       \
-        uv_timer_stop(&(f)->patience);                                                             \
-        assert_true(condition);                                                                    \
-    } while (0)
-
-/* Runs the loop for a while: for what must not happen. */
-static inline void pass(struct fixture *f, unsigned ms)
-{
-    f->impatient = false;
-    uv_timer_start(&f->patience, on_patience, ms, 0);
-    while (!f->impatient)
-        uv_run(&f->loop, UV_RUN_ONCE);
-}
-
-static inline int bind_any(uint16_t *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
-
 static inline void create(struct fixture *f)
 {
     memset(f, 0, sizeof *f);
     uv_loop_init(&f->loop);
-    uv_timer_init(&f->loop, &f->patience);
-    f->patience.data = f;
+    patience_init(&f->patience, &f->loop);
     f->profile.master_address = 1;
     f->config = (struct gw_channel_config){.name = "dial-in",
                                            .type = GW_CHANNEL_TCP_LISTEN,
                                            .listen.host = "127.0.0.1",
                                            .identify_ms = PATIENCE_MS,
                                            .max_unidentified = 4};
-    close(bind_any(&f->config.listen.port));
+    close(loopback_bind(SOCK_STREAM, &f->config.listen.port));
     for (size_t i = 0; i < PLACES; i++)
         f->places[i].outstation =
             (struct gw_outstation_config){.name = "device",
@@ -162,8 +126,7 @@ static inline void destroy(struct fixture *f)
     for (size_t i = 0; i < PLACES; i++)
         if (!f->places[i].outstation.behind)
             gw_channel_free(f->places[i].channel);
-    uv_close((uv_handle_t *)&f->patience, NULL);
-    uv_run(&f->loop, UV_RUN_DEFAULT);
+    patience_close(&f->patience);
     assert_int_equal(uv_loop_close(&f->loop), 0);
     assert_int_equal(gw_memory_used(GW_OWNER_LINK), 0);
 }
@@ -175,11 +138,9 @@ static inline struct place *place_of(struct fixture *f, uint16_t address)
 
 static inline int dial(const struct fixture *f)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(f->config.listen.port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in address = loopback_address(f->config.listen.port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
     return fd;
 }
 

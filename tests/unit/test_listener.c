@@ -21,7 +21,7 @@ static void test_known_by_its_first_frame(void **unused)
     assert_int_equal(write(ten, "\r\nRING\r\n", 8), 8);
     assert_int_equal(write(ten, octets, 4), 4);
     wait_for(&f, place_of(&f, 11)->said == 10);
-    pass(&f, 50);
+    patience_pass(&f.patience, 50);
     assert_int_equal(place->opened, 0);
     assert_int_equal(gw_listener_callers(f.listener), 1);
     assert_int_equal(write(ten, octets + 4, length - 4), (ssize_t)(length - 4));
@@ -337,7 +337,7 @@ static void test_a_port_that_is_taken(void **unused)
     struct fixture f;
     (void)unused;
     create(&f);
-    int other = bind_any(&f.config.listen.port);
+    int other = loopback_bind(SOCK_STREAM, &f.config.listen.port);
     assert_int_equal(listen(other, 1), 0);
     gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
     start(&f);
