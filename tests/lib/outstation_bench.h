@@ -12,6 +12,8 @@
 #include "dnp3/outstation.h"
 #include "tests/lib/wire.h"
 
+#define BENCH_CLEAR_RESTART "C0 02 50 01 00 07 07 00"
+
 struct bench {
     struct dnp3_outstation *outstation;
     struct wire master;
@@ -171,6 +173,20 @@ static inline const char *bench_ask(struct bench *bench, const char *hex)
 {
     bench_send(bench, hex);
     return bench_take(bench);
+}
+
+/* As after the master's startup: the restart flag is cleared. */
+static inline struct bench *bench_ready_of(const struct dnp3_outstation_config *config)
+{
+    struct bench *bench = bench_of(config);
+    bench_ask(bench, BENCH_CLEAR_RESTART);
+    return bench;
+}
+
+static inline struct bench *bench_ready(void)
+{
+    struct dnp3_outstation_config config = bench_config();
+    return bench_ready_of(&config);
 }
 
 static inline void bench_pass(struct bench *bench, uint64_t ms)

@@ -36,9 +36,7 @@ static struct bench *ready(void)
 {
     struct dnp3_outstation_config config =
         config_of(attributes, sizeof attributes / sizeof attributes[0]);
-    struct bench *bench = bench_of(&config);
-    bench_ask(bench, "C0 02 50 01 00 07 07 00");
-    return bench;
+    return bench_ready_of(&config);
 }
 
 static void reads_one(void **state)

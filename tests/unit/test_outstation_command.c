@@ -8,23 +8,10 @@
 #define MASK                "0C 03 00 00 07 05"
 #define CROB(index, status) "0C 01 17 01 " index " 41 01 64 00 00 00 64 00 00 00 " status
 
-static struct bench *ready_with(const struct dnp3_outstation_config *config)
-{
-    struct bench *bench = bench_of(config);
-    bench_ask(bench, "C0 02 50 01 00 07 07 00");
-    return bench;
-}
-
-static struct bench *ready(void)
-{
-    struct dnp3_outstation_config config = bench_config();
-    return ready_with(&config);
-}
-
 static void a_pattern_operates_its_points(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     assert_string_equal(bench_ask(bench, "C1 03 " PATTERN("00") " " MASK),
                         "C1 81 00 00 " PATTERN("00") " " MASK);
     assert_int_equal(bench->selects, 2);
@@ -51,7 +38,7 @@ static void a_pattern_operates_its_points(void **state)
 static void a_pattern_operates_all_or_none(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     /* Index 4 is not there. */
     assert_string_equal(bench_ask(bench, "C1 05 " PATTERN("00") " 0C 03 00 03 04 03"),
                         "C1 81 00 04 " PATTERN("04") " 0C 03 00 03 04 03");
@@ -72,7 +59,7 @@ static void a_pattern_operates_all_or_none(void **state)
     bench_free(bench);
     struct dnp3_outstation_config config = bench_config();
     config.max_controls = 2;
-    bench = ready_with(&config);
+    bench = bench_ready_of(&config);
     assert_string_equal(bench_ask(bench, "C1 05 " PATTERN("00") " 0C 03 00 00 03 07"),
                         "C1 81 00 00 " PATTERN("08") " 0C 03 00 00 03 07");
     assert_int_equal(bench->operates, 0);
@@ -82,7 +69,7 @@ static void a_pattern_operates_all_or_none(void **state)
 static void a_pattern_is_two_objects(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     static const char *const malformed[] = {
         "C1 05 " PATTERN("00"),                                       /* no mask */
         "C1 05 " MASK,                                                /* nothing before it */
@@ -106,7 +93,7 @@ static struct bench *reporting(void)
     struct dnp3_outstation_config config = bench_config();
     config.database.count[DNP3_POINT_BINARY_COMMAND_EVENT] = 4;
     config.database.count[DNP3_POINT_ANALOG_COMMAND_EVENT] = 4;
-    struct bench *bench = ready_with(&config);
+    struct bench *bench = bench_ready_of(&config);
     bench->clock = 0x0A0B0C;
     return bench;
 }
@@ -194,7 +181,7 @@ static void the_host_reports_commands_too(void **state)
     struct dnp3_outstation_config config = bench_config();
     config.database.count[DNP3_POINT_ANALOG_COMMAND_EVENT] = 2;
     config.database.setup[DNP3_POINT_ANALOG_COMMAND_EVENT].event_class = 1;
-    struct bench *bench = ready_with(&config);
+    struct bench *bench = bench_ready_of(&config);
     struct dnp3_point point = {.index = 1, .number = 1.5};
     assert_int_equal(dnp3_outstation_update(bench->outstation, DNP3_POINT_ANALOG_COMMAND_EVENT,
                                             &point, DNP3_EVENT_FORCE, bench->now),
@@ -203,7 +190,7 @@ static void the_host_reports_commands_too(void **state)
                         "E1 81 00 00 2B 08 17 01 01 00 00 00 00 00 00 00 F8 3F 00 00 00 00 00 00");
     bench_free(bench);
     config.database.setup[DNP3_POINT_ANALOG_COMMAND_EVENT].event_variation = 2;
-    bench = ready_with(&config);
+    bench = bench_ready_of(&config);
     bench_ask(bench, "C1 05 29 01 17 01 01 FF FF FF FF 00");
     assert_string_equal(bench_ask(bench, "C2 01 3C 02 06"), "E2 81 00 00 2B 02 17 01 01 00 FF FF");
     bench_free(bench);

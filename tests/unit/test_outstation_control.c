@@ -7,17 +7,10 @@
 #define CROB_AT_9(status) "0C 01 28 01 00 09 00 41 01 64 00 00 00 64 00 00 00 " status
 #define SETPOINT(status)  "29 02 17 01 02 FE FF " status
 
-static struct bench *ready(void)
-{
-    struct bench *bench = bench_start();
-    bench_ask(bench, "C0 02 50 01 00 07 07 00");
-    return bench;
-}
-
 static void selects_then_operates(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     assert_string_equal(bench_ask(bench, "C1 03 " CROB("00")), "C1 81 00 00 " CROB("00"));
     assert_int_equal(bench->selects, 1);
     assert_int_equal(bench->operates, 0);
@@ -37,7 +30,7 @@ static void selects_then_operates(void **state)
 static void operate_wants_its_select(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     assert_string_equal(bench_ask(bench, "C1 04 " CROB("00")), "C1 81 00 00 " CROB("02"));
     /* Another sequence. */
     bench_ask(bench, "C2 03 " CROB("00"));
@@ -60,7 +53,7 @@ static void operate_wants_its_select(void **state)
 static void a_selection_times_out(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     bench_ask(bench, "C1 03 " CROB("00"));
     bench_pass(bench, 10000);
     assert_string_equal(bench_ask(bench, "C2 04 " CROB("00")), "C2 81 00 00 " CROB("00"));
@@ -74,7 +67,7 @@ static void a_selection_times_out(void **state)
 static void repeats_do_not_operate_twice(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     bench_ask(bench, "C1 03 " CROB("00"));
     assert_string_equal(bench_ask(bench, "C1 03 " CROB("00")), "C1 81 00 00 " CROB("00"));
     bench_ask(bench, "C2 04 " CROB("00"));
@@ -91,7 +84,7 @@ static void repeats_do_not_operate_twice(void **state)
 static void operates_directly(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     assert_string_equal(bench_ask(bench, "C1 05 " SETPOINT("00")), "C1 81 00 00 " SETPOINT("00"));
     assert_int_equal(bench->how, DNP3_OPERATE_DIRECT);
     assert_int_equal(bench->last.type, DNP3_COMMAND_ANALOG_INT16);
@@ -114,7 +107,7 @@ static void operates_directly(void **state)
 static void each_point_has_its_own_status(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     assert_string_equal(bench_ask(bench, "C1 05 " CROB("00") " " CROB_AT_9("00")),
                         "C1 81 00 04 " CROB("00") " " CROB_AT_9("04"));
     /* One refused SELECT selects nothing. */
@@ -149,7 +142,7 @@ static void too_many_objects(void **state)
 static void a_damaged_request_acts_on_nothing(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     assert_string_equal(bench_ask(bench, "C1 05"), "C1 81 00 04");
     assert_string_equal(bench_ask(bench, "C2 05 0C 01 17 01 01 41 01"), "C2 81 00 04");
     assert_string_equal(bench_ask(bench, "C3 05 " CROB("00") " 29 02 17 01 02 FE"), "C3 81 00 04");
@@ -164,7 +157,7 @@ static void a_damaged_request_acts_on_nothing(void **state)
 static void without_callbacks_nothing_is_supported(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     struct dnp3_outstation_config config = bench_config();
     dnp3_outstation_free(bench->outstation);
     bench->outstation = dnp3_outstation_create(&heap, bench->master.pool, &config, NULL, NULL);

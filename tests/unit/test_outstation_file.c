@@ -127,7 +127,7 @@ static struct bench *ready_with(const struct dnp3_outstation_config *config)
 {
     memset(&host, 0, sizeof host);
     struct bench *bench = bench_with(config, &callbacks);
-    bench_ask(bench, "C0 02 50 01 00 07 07 00");
+    bench_ask(bench, BENCH_CLEAR_RESTART);
     return bench;
 }
 

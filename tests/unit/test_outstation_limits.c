@@ -5,19 +5,6 @@
 
 enum { FRAGMENT = 249, POINTS_OF_A_FRAGMENT = (FRAGMENT - 4 - 5) / 3 };
 
-static struct bench *ready_with(const struct dnp3_outstation_config *config)
-{
-    struct bench *bench = bench_of(config);
-    bench_ask(bench, "C0 02 50 01 00 07 07 00");
-    return bench;
-}
-
-static struct bench *ready(void)
-{
-    struct dnp3_outstation_config config = bench_config();
-    return ready_with(&config);
-}
-
 /* Analogs of three octets that leave `left` octets of the first fragment, then `asked`. */
 static const char *after_analogs(struct bench *bench, unsigned points, const char *asked)
 {
@@ -39,7 +26,7 @@ static void what_has_no_room_comes_in_the_next_fragment(void **state)
     config.database.count[DNP3_POINT_ANALOG_INPUT] = 100;
     config.attributes = attributes;
     config.attribute_count = 1;
-    struct bench *bench = ready_with(&config);
+    struct bench *bench = bench_ready_of(&config);
     bench->clock = 5;
     assert_string_equal(after_analogs(bench, POINTS_OF_A_FRAGMENT, "50 01 06"),
                         "42 81 00 00 50 01 00 00 0F 00 00");
@@ -69,7 +56,7 @@ static void what_has_no_room_comes_in_the_next_fragment(void **state)
 static void no_more_ranges_than_places(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     char text[3 * 400] = "C1 01";
     for (unsigned i = 0; i < 65; i++)
         strcat(text, i & 1 ? " 01 02 00 00 00" : " 01 02 00 02 02");
@@ -84,7 +71,7 @@ static void controls_are_bounded(void **state)
     (void)state;
     struct dnp3_outstation_config config = bench_config();
     config.max_controls = 2;
-    struct bench *bench = ready_with(&config);
+    struct bench *bench = bench_ready_of(&config);
     /* Longer than two objects under headers of their own. */
     assert_string_equal(bench_ask(bench, "C1 05 29 04 17 05 00 00 00 00 00 00 00 00 00 00 01 00 00 "
                                          "00 00 00 00 00 00 00 02 00 00 00 00 00 00 00 00 00 03 00 "
@@ -95,7 +82,7 @@ static void controls_are_bounded(void **state)
     /* An echo that no fragment of ours holds. */
     config.max_controls = 100;
     config.max_tx_fragment = FRAGMENT;
-    bench = ready_with(&config);
+    bench = bench_ready_of(&config);
     char text[3 * 300] = "C1 05 29 02 17 40";
     for (unsigned i = 0; i < 64; i++)
         strcat(text, " 00 00 00 00");
@@ -111,7 +98,7 @@ static void freezes_are_bounded(void **state)
     config.database.count[DNP3_POINT_COUNTER] = 20;
     config.database.count[DNP3_POINT_FROZEN_COUNTER] = 20;
     config.database.count[DNP3_POINT_FROZEN_ANALOG_INPUT] = 2;
-    struct bench *bench = ready_with(&config);
+    struct bench *bench = bench_ready_of(&config);
     bench->clock = 10000;
     /* Sixteen orders, one for each index, and no more. */
     assert_string_equal(bench_ask(bench, "C1 0B 32 02 07 01 00 00 00 00 00 00 E8 03 00 00 14 00 17 "
@@ -121,7 +108,7 @@ static void freezes_are_bounded(void **state)
                                          "02 0F 10"),
                         "C2 81 00 04");
     dnp3_outstation_restart(bench->outstation, bench->now);
-    bench_ask(bench, "C0 02 50 01 00 07 07 00");
+    bench_ask(bench, BENCH_CLEAR_RESTART);
     /* Every 3 s since 1 s after the epoch: at 10 s by the clock, which is now, then at 13. */
     bench_update(bench, DNP3_POINT_ANALOG_INPUT, 1, -7);
     assert_string_equal(
@@ -152,7 +139,7 @@ static void freezes_are_bounded(void **state)
 static void headers_that_make_no_sense(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     static const struct {
         const char *ask;
         const char *answer;
@@ -204,7 +191,7 @@ static void headers_that_make_no_sense(void **state)
 static void silence_is_kept(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     assert_string_equal(bench_ask(bench, "C1 21"), "");
     assert_string_equal(bench_ask(bench, "C2 08 14 00"), "");
     assert_string_equal(bench_ask(bench, "C2 08 14 00"), "");
@@ -221,7 +208,7 @@ static void silence_is_kept(void **state)
 static void to_all_only_what_needs_no_answer(void **state)
 {
     (void)state;
-    struct bench *bench = ready();
+    struct bench *bench = bench_ready();
     static const char *const refused[] = {
         "C1 01 3C 01 06",                                        /* READ */
         "C1 03 0C 01 17 01 01 41 01 64 00 00 00 64 00 00 00 00", /* SELECT */
@@ -270,7 +257,7 @@ static void to_all_what_needs_no_answer(void **state)
     config.database.setup[DNP3_POINT_COUNTER].static_variation = 1;
     config.database.setup[DNP3_POINT_FROZEN_COUNTER].static_variation = 1;
     struct bench *bench = bench_of(&config);
-    assert_string_equal(bench_ask(bench, "C0 02 50 01 00 07 07 00"), "C0 81 00 00");
+    assert_string_equal(bench_ask(bench, BENCH_CLEAR_RESTART), "C0 81 00 00");
     bench_update(bench, DNP3_POINT_COUNTER, 0, 5);
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
         bench->master.to = 0xFFFF;

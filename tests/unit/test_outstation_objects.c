@@ -17,8 +17,7 @@ static struct dnp3_outstation_config config_of_all(void)
 static struct bench *ready(void)
 {
     struct dnp3_outstation_config config = config_of_all();
-    struct bench *bench = bench_of(&config);
-    bench_ask(bench, "C0 02 50 01 00 07 07 00");
+    struct bench *bench = bench_ready_of(&config);
     for (unsigned type = 0; type < DNP3_DATABASE_TYPES; type++)
         for (uint32_t index = 0; index < POINTS; index++) {
             struct dnp3_point point = {.index = index, .flags = DNP3_FLAG_ONLINE, .number = 1};

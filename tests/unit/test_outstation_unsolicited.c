@@ -21,7 +21,7 @@ static struct bench *reporting(const struct dnp3_outstation_config *config)
     struct bench *bench = bench_of(config);
     assert_string_equal(bench_take(bench), "F0 82 80 00");
     bench_send(bench, "D0 00");
-    bench_ask(bench, "C0 02 50 01 00 07 07 00");
+    bench_ask(bench, BENCH_CLEAR_RESTART);
     assert_string_equal(bench_ask(bench, "C1 14 " ENABLE_ALL), "C1 81 00 00");
     assert_string_equal(bench_take(bench), "");
     return bench;
