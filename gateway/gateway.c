@@ -110,6 +110,13 @@ static void on_refused(void *user, struct gw_session *session, uint32_t token, i
         gw_session_refused(session, token);
 }
 
+static void on_left_out(void *user, size_t outstation)
+{
+    struct gw_gateway *g = user;
+    if (!g->stopping)
+        gw_session_left_out(g->sessions[outstation]);
+}
+
 static void on_message(void *user, const struct gw_mqtt_message *message)
 {
     struct gw_gateway *g = user;
@@ -413,6 +420,7 @@ static bool create_shared(struct gw_gateway *g, uv_loop_t *loop)
                                                             .safe = on_safe,
                                                             .refused = on_refused,
                                                             .message = on_message,
+                                                            .left_out = on_left_out,
                                                             .room = on_room,
                                                             .journal = on_journal,
                                                             .told = on_told,

@@ -12,8 +12,9 @@
 #include "gateway/base/sequence_set.h"
 
 enum {
-    LOADED_MAX = 64, /* so many may be under way from the spool; live ones pass between */
-    GONE_MAX = 1024, /* more, and what was read is read again */
+    LOADED_MAX = 64,  /* so many may be under way from the spool; live ones pass between */
+    LOADED_SHARE = 4, /* of what may wait for a slow broker */
+    GONE_MAX = 1024,  /* more, and what was read is read again */
     UNDELETED_MAX = 256,
     POINTS_MAX = 32768, /* with a backlog, told apart; beyond that all topics wait behind it */
     REFUSED_PAUSE_MS = 30000, /* the broker refuses what comes back */
@@ -65,6 +66,12 @@ static uint64_t point_of(const char *topic, size_t length)
 }
 
 /* What the outbox asks for. */
+
+static bool on_usable(void *user)
+{
+    const struct gw_journal *j = user;
+    return j->usable;
+}
 
 static bool on_behind(void *user, const struct gw_outbox_message *message)
 {
@@ -165,17 +172,36 @@ static void pass_over(struct gw_journal *j, uint64_t sequence)
         j->again_from = sequence;
 }
 
-static void on_put_back(void *user, const struct gw_outbox_message *message, uint64_t sequence)
+/* It is read again, and what lies behind it. */
+static void go_back_to(struct gw_journal *j, uint64_t sequence)
 {
-    struct gw_journal *j = user;
-    uint64_t point = point_of(message->topic, message->topic_len);
-    gw_sequence_set_remove(&j->here, sequence);
-    gw_spool_put_back(j->spool, point);
+    if (sequence <= j->cursor) {
+        j->cursor = sequence - 1;
+        j->stale = true;
+    }
+    j->exhausted = false;
+}
+
+static void pause_point(struct gw_journal *j, uint64_t point, uint64_t sequence)
+{
     pass_over(j, sequence);
     if (!is_refused(j, point) && j->refused_count < REFUSED_MAX)
         j->refused[j->refused_count++] = point;
     if (j->running && !uv_is_active((uv_handle_t *)&j->timer))
         uv_timer_start(&j->timer, on_pause_over, REFUSED_PAUSE_MS, 0);
+}
+
+static void on_put_back(void *user, const struct gw_outbox_message *message, uint64_t sequence,
+                        bool refused)
+{
+    struct gw_journal *j = user;
+    uint64_t point = point_of(message->topic, message->topic_len);
+    gw_sequence_set_remove(&j->here, sequence);
+    gw_spool_put_back(j->spool, point);
+    if (refused)
+        pause_point(j, point, sequence);
+    else
+        go_back_to(j, sequence);
 }
 
 /* What the spool tells. */
@@ -273,7 +299,8 @@ static bool has_room(const struct gw_journal *j)
         return false;
     struct gw_outbox_state state;
     gw_outbox_state(j->outbox, &state);
-    return state.loaded < LOADED_MAX && j->here.count < j->here.most;
+    size_t most = state.depth / LOADED_SHARE + 1;
+    return state.loaded < (most < LOADED_MAX ? most : LOADED_MAX) && j->here.count < j->here.most;
 }
 
 /* False where there is no room for it. */
@@ -372,7 +399,8 @@ struct gw_journal *gw_journal_create(const struct gw_journal_options *options,
 
 int gw_journal_start(struct gw_journal *j, uv_loop_t *loop, struct gw_outbox *outbox)
 {
-    const struct gw_outbox_journal calls = {on_behind, on_append, on_erase, on_put_back, j};
+    const struct gw_outbox_journal calls = {on_usable, on_behind,   on_append,
+                                            on_erase,  on_put_back, j};
     int error = gw_spool_start(j->spool, loop);
     if (error)
         return error;

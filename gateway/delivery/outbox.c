@@ -60,7 +60,7 @@ int gw_outbox_begin(struct gw_outbox *outbox, void *owner, uint32_t token, bool 
     if (transaction->open)
         return GW_OUTBOX_INVALID;
     transaction->open = true;
-    transaction->crowded = gw_outbox_crowded(outbox);
+    transaction->parking = gw_outbox_crowded(outbox) && gw_outbox_has_journal(outbox);
     transaction->error = 0;
     transaction->fragment = OUTBOX_NONE;
     if (!needs_ack)
@@ -78,7 +78,7 @@ int gw_outbox_put(struct gw_outbox *outbox, const struct gw_outbox_message *mess
     struct outbox_transaction *transaction = &outbox->transaction;
     if (!transaction->open)
         return GW_OUTBOX_INVALID;
-    if (gw_outbox_overtakes(outbox, message))
+    if (gw_outbox_leaves_out(outbox, message))
         return GW_OUTBOX_BEHIND;
     bool parks = gw_outbox_parks(outbox, message);
     if (!transaction->error)
@@ -115,6 +115,8 @@ int gw_outbox_commit(struct gw_outbox *outbox)
     if (!transaction->open)
         return GW_OUTBOX_INVALID;
     int error = transaction->error;
+    if (!error)
+        gw_outbox_make_way(outbox, transaction);
     if (!error)
         error = gw_outbox_write_parked(outbox, transaction);
     if (error) {
@@ -175,11 +177,12 @@ int gw_outbox_send_awaited(struct gw_outbox *outbox, const struct gw_outbox_mess
     return 0;
 }
 
-/* `index` leaves the queue: its fragment's queued part begins after it. */
-static void step_first(struct gw_outbox *outbox, uint32_t index)
+void gw_outbox_step_first(struct gw_outbox *outbox, uint32_t index)
 {
     uint32_t fragment = outbox->entries[index].fragment;
     if (fragment == OUTBOX_NONE)
+        return;
+    if (outbox->fragments[fragment].first != index)
         return;
     uint32_t next = outbox->entries_pool.next[index];
     bool same = next != OUTBOX_NONE && outbox->entries[next].fragment == fragment;
@@ -287,10 +290,12 @@ void gw_outbox_acked(struct gw_outbox *outbox, uint64_t id, int reason_code)
     uint32_t fragment = entry->fragment;
     bool awaited = fragment != OUTBOX_NONE && !entry->safe;
     bool refused = reason_code >= REFUSED;
+    if (entry->handed.under_way)
+        gw_pace_acked(&outbox->pace, &entry->handed, outbox->sink.now(outbox->sink.user));
     entry->in_flight = false;
     gw_outbox_list_remove(outbox, &outbox->flight, index);
     if (refused && !awaited)
-        gw_outbox_put_back(outbox, index);
+        gw_outbox_put_back(outbox, index, true);
     gw_outbox_drop_entry(outbox, index);
     if (refused)
         outbox->counts.refused++;
@@ -306,6 +311,7 @@ void gw_outbox_acked(struct gw_outbox *outbox, uint64_t id, int reason_code)
 
 void gw_outbox_disconnected(struct gw_outbox *outbox)
 {
+    gw_pace_begin(&outbox->pace);
     while (outbox->flight.tail != OUTBOX_NONE) {
         uint32_t index = outbox->flight.tail;
         struct outbox_entry *entry = &outbox->entries[index];
@@ -332,18 +338,39 @@ static int hand_over(struct gw_outbox *outbox, uint32_t index)
     return outbox->sink.publish(outbox->sink.user, &message, (uint64_t)entry->serial << 32 | index);
 }
 
+/* How many may go out now. */
+static size_t window_of(const struct gw_outbox *outbox)
+{
+    size_t window = outbox->sink.window(outbox->sink.user);
+    if (!outbox->sink.now)
+        return window;
+    size_t paced =
+        outbox->pace.window > outbox->flight.count ? outbox->pace.window - outbox->flight.count : 0;
+    return window < paced ? window : paced;
+}
+
+/* What is sent at QoS 0 nobody acknowledges. */
+static void stamp(struct gw_outbox *outbox, struct outbox_entry *entry, bool full)
+{
+    if (outbox->sink.now && entry->qos)
+        entry->handed =
+            gw_pace_handed(outbox->sink.now(outbox->sink.user), outbox->flight.count, full);
+}
+
 void gw_outbox_pump(struct gw_outbox *outbox)
 {
     if (outbox->queue.head == OUTBOX_NONE)
         return;
-    size_t window = outbox->sink.window(outbox->sink.user);
+    size_t window = window_of(outbox);
     for (; window && outbox->queue.head != OUTBOX_NONE; window--) {
         uint32_t index = outbox->queue.head;
         if (hand_over(outbox, index) < 0)
-            return;
-        step_first(outbox, index);
+            break;
+        gw_outbox_step_first(outbox, index);
         gw_outbox_list_remove(outbox, &outbox->queue, index);
         gw_outbox_list_insert(outbox, &outbox->flight, outbox->flight.tail, index);
         outbox->entries[index].in_flight = true;
+        stamp(outbox, &outbox->entries[index], window == 1);
     }
+    gw_outbox_relieve(outbox);
 }

@@ -36,6 +36,7 @@ struct gw_outbox_message {
     const void *correlation; /* MQTT 5 correlation data, or NULL */
     size_t correlation_len;
     uint32_t expiry_s; /* MQTT 5 message expiry, 0 = none */
+    uint32_t again;    /* who can say it again, so that it may be left out; 0 = nobody */
     uint8_t qos;       /* 0 or 1 */
     bool retain;
     bool event; /* must not be lost: it may be written to the journal */
@@ -47,12 +48,17 @@ struct gw_outbox_sink {
     int (*publish)(void *user, const struct gw_outbox_message *message, uint64_t id);
     /* Messages that `publish` would take now. */
     size_t (*window)(void *user);
+    /* The steady ms by which the broker's pace is measured (pace.h); NULL: it is taken to be fast.
+     */
+    uint64_t (*now)(void *user);
     void *user;
 };
 
 /* Where events are safe without the broker: the spool. A copy lies there from gw_outbox_journaled()
  * until `erase`. None of these calls back. */
 struct gw_outbox_journal {
+    /* It takes events now. */
+    bool (*usable)(void *user);
     /* Older messages of this topic lie there and not here: this one has to go behind them. */
     bool (*behind)(void *user, const struct gw_outbox_message *message);
     /* Takes a copy: 0, and gw_outbox_journaled() of `id` follows; or a negative number: not now.
@@ -60,8 +66,10 @@ struct gw_outbox_journal {
     int (*append)(void *user, const struct gw_outbox_message *message, bool kept, uint64_t id);
     /* The broker has it, or nobody wants it any more. */
     void (*erase)(void *user, uint64_t sequence);
-    /* The broker refused what was safe already: it is not here any more, and comes back later. */
-    void (*put_back)(void *user, const struct gw_outbox_message *message, uint64_t sequence);
+    /* What was safe already is not here any more, and comes back: soon, or where the broker refused
+     * it, later. */
+    void (*put_back)(void *user, const struct gw_outbox_message *message, uint64_t sequence,
+                     bool refused);
     void *user;
 };
 
@@ -74,6 +82,10 @@ struct gw_outbox_callbacks {
      * must not be confirmed. Fires instead of `safe`. `owner` is NULL
      * where nobody waits for the message. May be NULL. */
     void (*refused)(void *user, void *owner, uint32_t token, int reason_code);
+    /* The broker is slow, and a message of this name (`again`) was taken out of the queue: to be
+     * said again when gw_outbox_crowded is false. Must not call the outbox. May be NULL where no
+     * message has such a name. */
+    void (*left_out)(void *user, uint32_t again);
 };
 
 struct gw_outbox_options {
@@ -102,8 +114,8 @@ size_t gw_outbox_memory(const struct gw_outbox_options *options);
  * `token` name the fragment for `safe` and gw_outbox_withdraw; no two at a time may be the same. */
 int gw_outbox_begin(struct gw_outbox *outbox, void *owner, uint32_t token, bool needs_ack);
 /* Copies the message. After an error of any put but BEHIND, commit undoes all and returns that
- * error, so its result need not be looked at. BEHIND: events go to the journal now, behind what
- * lies there, and what is no event would overtake them; it is left out. */
+ * error, so its result need not be looked at. BEHIND: it can be said again (`again`), and so much
+ * waits for the broker already that it is left out. */
 int gw_outbox_put(struct gw_outbox *outbox, const struct gw_outbox_message *message);
 /* 0, or GW_OUTBOX_FULL or GW_OUTBOX_TOO_LARGE with nothing kept: do not confirm. */
 int gw_outbox_commit(struct gw_outbox *outbox);
@@ -142,9 +154,14 @@ void gw_outbox_disconnected(struct gw_outbox *outbox);
 /* Hands over as many messages as the sink's window takes. After a connect and after acks; commit
  * and send do it themselves. */
 void gw_outbox_pump(struct gw_outbox *outbox);
+/* So much waits that a newcomer would not reach the broker within a second: events are written to
+ * the journal instead, and what can be said again is better said later. */
+bool gw_outbox_crowded(const struct gw_outbox *outbox);
 
 struct gw_outbox_state {
     size_t messages;      /* waiting or in flight */
+    size_t queued;        /* of them, waiting for the sink */
+    size_t depth;         /* from so many queued on it is crowded */
     size_t octets;        /* blocks of these, in octets */
     size_t in_flight;     /* of them, taken by the sink */
     size_t room_messages; /* what a fragment may still put */
@@ -158,6 +175,8 @@ struct gw_outbox_state {
     uint64_t full;    /* commits and sends that did not fit */
     uint64_t journaled;
     uint64_t unwritten; /* copies that the journal failed to keep */
+    uint64_t relieved;  /* put back into the journal, for the broker is slow */
+    uint64_t left_out;
 };
 
 void gw_outbox_state(const struct gw_outbox *outbox, struct gw_outbox_state *state);

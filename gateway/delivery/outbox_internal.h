@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The insides of the outbox, shared by outbox_store.c (where messages lie), outbox.c (queue and
- * fragments) and outbox_journal.c (what is made safe without the broker). Not for others. */
+ * fragments), outbox_journal.c (what is made safe without the broker) and outbox_relief.c (what
+ * leaves the queue where the broker is slow). Not for others. */
 #ifndef GW_OUTBOX_INTERNAL_H
 #define GW_OUTBOX_INTERNAL_H
 
 #include "gateway/delivery/outbox.h"
+#include "gateway/delivery/pace.h"
 
 #define OUTBOX_NONE UINT32_MAX
 
@@ -33,6 +35,8 @@ struct outbox_entry {
     uint32_t expiry_s;
     uint32_t serial;  /* of its last handing over: tells an old id from a new one */
     uint32_t written; /* likewise, of the journal's copy; 0 = none is being written */
+    uint32_t again;
+    struct gw_pace_stamp handed;
     uint16_t topic_len;
     uint16_t correlation_len;
     uint8_t qos;
@@ -58,7 +62,7 @@ struct outbox_fragment {
 
 struct outbox_transaction {
     bool open;
-    bool crowded; /* for all of it alike, as one topic may come twice */
+    bool parking; /* its events go to the journal, for all of it alike: a topic may come twice */
     int error;
     uint32_t fragment;
     struct outbox_list list;
@@ -82,8 +86,8 @@ struct gw_outbox {
     uint32_t reserve_entries;
     uint32_t reserve_blocks;
     uint32_t largest;
-    uint32_t event_entries; /* events that wait for the broker, and their blocks */
-    uint32_t event_blocks;
+    uint32_t event_blocks; /* of the events that are here */
+    struct gw_pace pace;
     uint64_t age;
     uint32_t serial;
     uint32_t written;
@@ -115,6 +119,8 @@ void gw_outbox_message_of(struct gw_outbox *outbox, uint32_t index,
 void gw_outbox_free_entry(struct gw_outbox *outbox, uint32_t index);
 
 /* outbox.c */
+/* `index` is about to leave the queue: its fragment's queued part begins after it. */
+void gw_outbox_step_first(struct gw_outbox *outbox, uint32_t index);
 uint32_t gw_outbox_find_fragment(struct gw_outbox *outbox, const void *owner, uint32_t token);
 /* Ends a fragment without telling anybody; its messages are dropped, or with `keep` go on. Returns
  * those not kept. */
@@ -125,19 +131,30 @@ void gw_outbox_one_safe(struct gw_outbox *outbox, uint32_t index);
 void gw_outbox_refuse_fragment(struct gw_outbox *outbox, uint32_t index, int reason_code);
 
 /* outbox_journal.c */
-/* Are there so many events here that more had better lie in the journal? */
-bool gw_outbox_crowded(const struct gw_outbox *outbox);
+bool gw_outbox_has_journal(const struct gw_outbox *outbox);
 /* Must this message of the transaction go behind others that lie in the journal? */
 bool gw_outbox_parks(const struct gw_outbox *outbox, const struct gw_outbox_message *message);
-/* Would it, which is no event, arrive before events of the transaction that are parked? */
-bool gw_outbox_overtakes(const struct gw_outbox *outbox, const struct gw_outbox_message *message);
+/* Copies what is not safe yet of a fragment, and of its owner's earlier ones: 0 or GW_OUTBOX_FULL.
+ */
+int gw_outbox_write_up_to(struct gw_outbox *outbox, const struct outbox_fragment *fragment);
+int gw_outbox_write_copy(struct gw_outbox *outbox, uint32_t index);
 /* Begins to write the transaction's parked messages: 0 or GW_OUTBOX_FULL. */
 int gw_outbox_write_parked(struct gw_outbox *outbox, const struct outbox_transaction *transaction);
 /* The entry's copy is not wanted any more. */
 void gw_outbox_erase_copy(struct gw_outbox *outbox, struct outbox_entry *entry);
 /* The entry's copy stays, and is read back some time. */
-void gw_outbox_put_back(struct gw_outbox *outbox, uint32_t index);
+void gw_outbox_put_back(struct gw_outbox *outbox, uint32_t index, bool refused);
 /* An entry that is in no list leaves for good, and its copy too. */
 void gw_outbox_drop_entry(struct gw_outbox *outbox, uint32_t index);
+
+/* outbox_relief.c */
+/* Messages that may be queued before it is crowded. */
+uint32_t gw_outbox_depth(const struct gw_outbox *outbox);
+/* Is this one of the transaction better said later? */
+bool gw_outbox_leaves_out(const struct gw_outbox *outbox, const struct gw_outbox_message *message);
+/* A transaction about to be committed that would make it crowded has its events parked. */
+void gw_outbox_make_way(struct gw_outbox *outbox, struct outbox_transaction *transaction);
+/* Takes out of the queue what the broker is too slow for. */
+void gw_outbox_relieve(struct gw_outbox *outbox);
 
 #endif

@@ -4,31 +4,21 @@
  * its topic that are here, or it is parked behind those that are only there. */
 #include "gateway/delivery/outbox_internal.h"
 
-/* Events may fill this part of the outbox; then they are parked. A larger one would let live events
- * wait behind more than a slow broker takes in a second. */
-enum { EVENTS_SHARE = 8 };
-
 void gw_outbox_use_journal(struct gw_outbox *outbox, const struct gw_outbox_journal *journal)
 {
     outbox->journal = *journal;
 }
 
-bool gw_outbox_crowded(const struct gw_outbox *outbox)
+bool gw_outbox_has_journal(const struct gw_outbox *outbox)
 {
-    return outbox->event_entries >= outbox->entries_pool.size / EVENTS_SHARE ||
-           outbox->event_blocks >= outbox->blocks_pool.size / EVENTS_SHARE;
+    return outbox->journal.append && outbox->journal.usable(outbox->journal.user);
 }
 
 bool gw_outbox_parks(const struct gw_outbox *outbox, const struct gw_outbox_message *message)
 {
     const struct gw_outbox_journal *journal = &outbox->journal;
     return message->event && journal->append &&
-           (outbox->transaction.crowded || journal->behind(journal->user, message));
-}
-
-bool gw_outbox_overtakes(const struct gw_outbox *outbox, const struct gw_outbox_message *message)
-{
-    return !message->event && outbox->journal.append && outbox->transaction.crowded;
+           (outbox->transaction.parking || journal->behind(journal->user, message));
 }
 
 /* Without a journal any more the copy stays, and comes once more in the next run. */
@@ -38,7 +28,7 @@ static void erase(struct gw_outbox *outbox, uint64_t sequence)
         outbox->journal.erase(outbox->journal.user, sequence);
 }
 
-static int write_copy(struct gw_outbox *outbox, uint32_t index)
+int gw_outbox_write_copy(struct gw_outbox *outbox, uint32_t index)
 {
     struct outbox_entry *entry = &outbox->entries[index];
     struct gw_outbox_message message;
@@ -64,12 +54,12 @@ static int write_events(struct gw_outbox *outbox, const struct outbox_list *list
             continue;
         const struct outbox_fragment *fragment = &outbox->fragments[entry->fragment];
         if (fragment->owner == owner && fragment->age <= age)
-            error = write_copy(outbox, i);
+            error = gw_outbox_write_copy(outbox, i);
     }
     return error;
 }
 
-static int write_up_to(struct gw_outbox *outbox, const struct outbox_fragment *fragment)
+int gw_outbox_write_up_to(struct gw_outbox *outbox, const struct outbox_fragment *fragment)
 {
     int error = write_events(outbox, &outbox->flight, fragment->owner, fragment->age);
     return error ? error : write_events(outbox, &outbox->queue, fragment->owner, fragment->age);
@@ -79,11 +69,11 @@ int gw_outbox_write_parked(struct gw_outbox *outbox, const struct outbox_transac
 {
     int error = 0;
     if (transaction->parked.head != OUTBOX_NONE && transaction->fragment != OUTBOX_NONE)
-        error = write_up_to(outbox, &outbox->fragments[transaction->fragment]);
+        error = gw_outbox_write_up_to(outbox, &outbox->fragments[transaction->fragment]);
     for (uint32_t i = transaction->parked.head; !error && i != OUTBOX_NONE;
          i = outbox->entries_pool.next[i]) {
         outbox->entries[i].parked = true;
-        error = write_copy(outbox, i);
+        error = gw_outbox_write_copy(outbox, i);
     }
     return error;
 }
@@ -114,7 +104,7 @@ int gw_outbox_secure(struct gw_outbox *outbox, void *owner, uint32_t token)
     if (!outbox->journal.append)
         return GW_OUTBOX_NO_JOURNAL;
     struct outbox_fragment *fragment = &outbox->fragments[index];
-    int error = write_up_to(outbox, fragment);
+    int error = gw_outbox_write_up_to(outbox, fragment);
     uint32_t released = release_values(outbox, &outbox->flight, outbox->flight.head, index) +
                         release_values(outbox, &outbox->queue, fragment->first, index);
     fragment->secured = true;
@@ -190,14 +180,14 @@ void gw_outbox_erase_copy(struct gw_outbox *outbox, struct outbox_entry *entry)
     entry->written = 0;
 }
 
-void gw_outbox_put_back(struct gw_outbox *outbox, uint32_t index)
+void gw_outbox_put_back(struct gw_outbox *outbox, uint32_t index, bool refused)
 {
     struct outbox_entry *entry = &outbox->entries[index];
     struct gw_outbox_message message;
     if (!entry->sequence || !outbox->journal.put_back)
         return;
     gw_outbox_message_of(outbox, index, &message);
-    outbox->journal.put_back(outbox->journal.user, &message, entry->sequence);
+    outbox->journal.put_back(outbox->journal.user, &message, entry->sequence, refused);
     entry->sequence = 0;
 }
 

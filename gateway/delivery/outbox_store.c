@@ -179,6 +179,7 @@ struct gw_outbox *gw_outbox_create(const struct gw_outbox_options *options,
     outbox->sink = *sink;
     outbox->callbacks = *callbacks;
     outbox->user = user;
+    gw_pace_begin(&outbox->pace);
     gw_outbox_list_clear(&outbox->queue);
     gw_outbox_list_clear(&outbox->flight);
     gw_outbox_list_clear(&outbox->parked);
@@ -263,6 +264,7 @@ int gw_outbox_store(struct gw_outbox *outbox, struct outbox_list *list,
                                    .blocks = (uint32_t)blocks,
                                    .payload_len = (uint32_t)message->payload_len,
                                    .expiry_s = message->expiry_s,
+                                   .again = message->again,
                                    .topic_len = (uint16_t)message->topic_len,
                                    .correlation_len = (uint16_t)message->correlation_len,
                                    .qos = message->qos,
@@ -274,7 +276,6 @@ int gw_outbox_store(struct gw_outbox *outbox, struct outbox_list *list,
     copy_in(outbox, &place, message->correlation, message->correlation_len);
     copy_in(outbox, &place, message->payload, message->payload_len);
     gw_outbox_list_insert(outbox, list, list->tail, index);
-    outbox->event_entries += entry->event;
     outbox->event_blocks += entry->event ? entry->blocks : 0;
     return 0;
 }
@@ -287,7 +288,6 @@ void gw_outbox_free_entry(struct gw_outbox *outbox, uint32_t index)
         gw_outbox_pool_give(&outbox->blocks_pool, block);
         block = next;
     }
-    outbox->event_entries -= entry->event;
     outbox->event_blocks -= entry->event ? entry->blocks : 0;
     gw_outbox_pool_give(&outbox->entries_pool, index);
 }
@@ -306,6 +306,7 @@ void gw_outbox_message_of(struct gw_outbox *outbox, uint32_t index,
                                    .correlation = entry->correlation_len ? correlation : NULL,
                                    .correlation_len = entry->correlation_len,
                                    .expiry_s = entry->expiry_s,
+                                   .again = entry->again,
                                    .qos = entry->qos,
                                    .retain = entry->retain,
                                    .event = entry->event};
@@ -323,6 +324,8 @@ void gw_outbox_state(const struct gw_outbox *outbox, struct gw_outbox_state *sta
     *state = outbox->counts;
     state->messages = entries->used;
     state->octets = (size_t)blocks->used * BLOCK_OCTETS;
+    state->queued = outbox->queue.count;
+    state->depth = gw_outbox_depth(outbox);
     state->in_flight = outbox->flight.count;
     state->room_messages = left(entries->size, entries->used, outbox->reserve_entries);
     state->room_octets = left(blocks->size, blocks->used, outbox->reserve_blocks) * BLOCK_OCTETS;

@@ -140,6 +140,18 @@ static void on_refused(void *user, void *owner, uint32_t token, int reason_code)
         p->callbacks.told(p->user, token);
 }
 
+static uint64_t sink_now(void *user)
+{
+    (void)user;
+    return gw_clock_steady_ms();
+}
+
+static void on_left_out(void *user, uint32_t again)
+{
+    struct gw_publisher *p = user;
+    p->callbacks.left_out(p->user, again - 1);
+}
+
 static void on_journal_changed(void *user)
 {
     struct gw_publisher *p = user;
@@ -226,15 +238,16 @@ static int subscribe(struct gw_publisher *p)
 struct gw_publisher *gw_publisher_create(uv_loop_t *loop, const struct gw_config *config,
                                          const struct gw_publisher_callbacks *callbacks, void *user)
 {
-    static const struct gw_outbox_callbacks outbox_callbacks = {.safe = on_safe,
-                                                                .refused = on_refused};
+    static const struct gw_outbox_callbacks outbox_callbacks = {
+        .safe = on_safe, .refused = on_refused, .left_out = on_left_out};
     struct gw_publisher *p = gw_memory_allocate(GW_OWNER_MQTT, sizeof *p);
     if (!p)
         return NULL;
     p->config = config;
     p->callbacks = *callbacks;
     p->user = user;
-    struct gw_outbox_sink sink = {.publish = sink_publish, .window = sink_window, .user = p};
+    struct gw_outbox_sink sink = {
+        .publish = sink_publish, .window = sink_window, .now = sink_now, .user = p};
     if (getrandom(&p->id_start, sizeof p->id_start, 0) < 0)
         p->id_start = (uint32_t)gw_clock_wall_ms();
     gw_outbox_options_default(&p->options);
@@ -345,12 +358,19 @@ static bool is_free(const struct gw_publisher *p, size_t part)
 
 bool gw_publisher_roomy(const struct gw_publisher *p)
 {
-    return is_free(p, 2);
+    struct gw_outbox_state state;
+    gw_outbox_state(p->outbox, &state);
+    return is_free(p, 2) && state.queued < (state.depth + 1) / 2;
 }
 
 bool gw_publisher_has_room(const struct gw_publisher *p)
 {
     return is_free(p, 4);
+}
+
+bool gw_publisher_crowded(const struct gw_publisher *p)
+{
+    return gw_outbox_crowded(p->outbox);
 }
 
 /* What is to be delivered is not safe in the spool, and must not go there. */
@@ -362,6 +382,12 @@ static bool spools(const struct gw_outstation_config *outstation)
 static bool is_behind(const struct gw_publisher *p, const char *topic, int length)
 {
     return p->journal && gw_journal_behind(p->journal, topic, (size_t)length);
+}
+
+/* Its place in the configuration, from 1 on. */
+static uint32_t name_of(const struct gw_publisher *p, const struct gw_outstation_config *outstation)
+{
+    return (uint32_t)(outstation - p->config->outstations) + 1;
 }
 
 int gw_publisher_put_point(struct gw_publisher *p, const struct gw_outstation_config *outstation,
@@ -382,11 +408,13 @@ int gw_publisher_put_point(struct gw_publisher *p, const struct gw_outstation_co
         return GW_OUTBOX_TOO_LARGE;
     if (!spooled && is_behind(p, topic, topic_length))
         return GW_OUTBOX_BEHIND;
+    bool can_be_repeated = !event && !value->delta;
     struct gw_outbox_message message = {.topic = topic,
                                         .topic_len = (size_t)topic_length,
                                         .payload = payload,
                                         .payload_len = (size_t)length,
                                         .expiry_s = point->expiry_s,
+                                        .again = can_be_repeated ? name_of(p, outstation) : 0,
                                         .qos = p->config->mqtt.qos,
                                         .retain = p->config->mqtt.retain && !value->delta,
                                         .event = spooled};

@@ -29,6 +29,9 @@ struct gw_publisher_callbacks {
     void (*safe)(void *user, struct gw_session *session, uint32_t token);
     /* `session` is NULL where nobody waits for what the broker refused. */
     void (*refused)(void *user, struct gw_session *session, uint32_t token, int reason_code);
+    /* The broker is slow, and values of this outstation (its place in the configuration) were left
+     * out: to be said again when there is room. */
+    void (*left_out)(void *user, size_t outstation);
     /* A message on a topic that we subscribed to. */
     void (*message)(void *user, const struct gw_mqtt_message *message);
     /* There is room again. */
@@ -60,17 +63,19 @@ struct gw_outbox *gw_publisher_outbox(struct gw_publisher *publisher);
 struct gw_spool *gw_publisher_spool(struct gw_publisher *publisher);
 /* What the outbox gives to the spool from now on does not wait for more to gather. */
 void gw_publisher_flush_journal(struct gw_publisher *publisher);
-/* More than half of the outbox is free: time for what can wait. */
+/* More than half of the outbox is free, and the broker keeps up: time for what can wait. */
 bool gw_publisher_roomy(const struct gw_publisher *publisher);
 /* A quarter is free: events may come. Less than what stops the rest, so that the rest cannot keep
  * them out. */
 bool gw_publisher_has_room(const struct gw_publisher *publisher);
+/* The broker takes no more within a second (gw_outbox_crowded). */
+bool gw_publisher_crowded(const struct gw_publisher *publisher);
 
 /* The message of a point (retained, but for a delta: who finds it later would add it again): into
  * the open transaction of the outbox, or alone. An event gets the next id. 0 or a negative error of
- * the outbox; TOO_LARGE where the message cannot be written at all, BEHIND where it must not go to
- * the spool (it is no event, or its outstation confirms what is delivered only) and events of the
- * point wait there: then the transaction does not know of it. */
+ * the outbox; TOO_LARGE where the message cannot be written at all, BEHIND where the transaction
+ * does not know of it: it is no event and the broker is slow, or it must not go to the spool (no
+ * event, or its outstation confirms what is delivered only) and events of the point wait there. */
 int gw_publisher_put_point(struct gw_publisher *publisher,
                            const struct gw_outstation_config *outstation,
                            const struct gw_map_point *point, uint32_t index,

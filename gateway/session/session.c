@@ -95,7 +95,8 @@ void gw_session_update_withholding(struct gw_session *s)
 /* Not into what the outbox keeps back for results of controls. */
 static void flush_due_status(struct gw_session *s)
 {
-    if (s->status_due && gw_publisher_has_room(s->shared->publisher))
+    if (s->status_due && gw_publisher_has_room(s->shared->publisher) &&
+        !gw_publisher_crowded(s->shared->publisher))
         gw_session_flush_status(s);
 }
 
@@ -123,6 +124,11 @@ void gw_session_journal(struct gw_session *s)
 void gw_session_republish(struct gw_session *s)
 {
     s->meta_due = true;
+    gw_session_mark_dirty(s, false);
+}
+
+void gw_session_left_out(struct gw_session *s)
+{
     gw_session_mark_dirty(s, false);
 }
 

@@ -60,6 +60,8 @@ void gw_session_refused(struct gw_session *session, uint32_t token);
 void gw_session_journal(struct gw_session *session);
 /* The broker lost our retained messages: everything known is to be published again. */
 void gw_session_republish(struct gw_session *session);
+/* Values of it were left out for a slow broker: they are due again. */
+void gw_session_left_out(struct gw_session *session);
 
 /* A control for this outstation, or a request. */
 int gw_session_operate(struct gw_session *session, struct dnp3_command_request *request);

@@ -205,8 +205,8 @@ static double gateway_round(void)
                                                 .acked = on_acked,
                                                 .writable = on_writable,
                                                 .message = on_message};
-    const struct gw_outbox_sink sink = {sink_publish, sink_window, &round};
-    const struct gw_outbox_callbacks outbox_callbacks = {on_safe, NULL};
+    const struct gw_outbox_sink sink = {sink_publish, sink_window, NULL, &round};
+    const struct gw_outbox_callbacks outbox_callbacks = {on_safe, NULL, NULL};
     gw_mqtt_options_default(&options);
     options.broker.endpoints = &endpoint;
     options.broker.endpoint_count = 1;

@@ -164,11 +164,11 @@ static void test_delivered(void **unused)
     set(&site, 0, 8);
     site_wait(&site, counters(&site)->unsolicited_retries == 2);
     assert_int_equal(counters(&site)->events_confirmed, 1);
+    fake_mqtt.automatic = true;
     fake_mqtt_ack(0);
     site_wait(&site, counters(&site)->events_confirmed == 2);
     fake_mqtt_lose();
     set(&site, 0, 9);
-    fake_mqtt.automatic = true;
     site_wait(&site, counters(&site)->unsolicited_retries == 3);
     assert_int_equal(counters(&site)->events_confirmed, 2);
     fake_mqtt_connect();
