@@ -76,8 +76,8 @@ struct gw_spool_options {
     uint32_t delete_ms;    /* deletes alone wait so long */
     uint32_t retry_min_ms; /* backoff of reopening after an error */
     uint32_t retry_max_ms;
-    /* For tests: called on the writer's thread before each commit; an errno stands in for the
-     * disk's answer. NULL: none. */
+    /* For tests: called on the writer's thread before each wait for the disk; an errno stands in
+     * for its answer. NULL: none. */
     int (*fault)(void *user);
     void *fault_user;
 };

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups: what waits in the ring becomes a job when enough of it waits, or long enough, or somebody
- * cannot wait. One job is under way and one is ready behind it; while the disk is slow the third
- * grows. */
+ * cannot wait. One job is under way, which makes the one before it durable, and one is ready behind
+ * it; while the disk is slow the fourth grows. */
 #include <stdio.h>
 #include <string.h>
 
 #include "gateway/base/log.h"
 #include "gateway/spool/spool_internal.h"
 
-enum { COMMITS_OUT = 2 };
+enum { COMMITS_OUT = 3 };
 
 void gw_spool_group_due(struct gw_spool *spool, uint64_t within_ms)
 {

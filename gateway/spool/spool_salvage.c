@@ -140,7 +140,8 @@ static int copy_all(struct search *search)
         search->store->pending.next = search->mark.next;
     if (search->store->pending.number < search->mark.number)
         search->store->pending.number = search->mark.number;
-    return gw_spool_store_commit(search->store);
+    error = gw_spool_store_commit(search->store);
+    return error ? error : gw_spool_store_flush(search->store);
 }
 
 int gw_spool_salvage(const char *path, struct gw_spool_store *store,

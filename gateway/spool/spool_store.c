@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LMDB with its lock file left out: one process has the directory (spool_file.h), and in it one
- * thread at a time is here. Never MDB_WRITEMAP, MDB_NOSYNC or MDB_NOMETASYNC: a commit that
- * returned 0 is on the disk. */
+ * thread at a time is here. Never MDB_WRITEMAP or MDB_NOSYNC.
+ *
+ * With MDB_NOMETASYNC commit n waits for the disk once, for its pages, and then writes its meta
+ * page over that of n-2 without waiting. The next wait, of commit n+1 for its pages or of a flush,
+ * makes that durable. Until then the disk has meta page n or n-2 in one place and n-1, which the
+ * wait of n has made durable, in the other, and after a power cut LMDB goes on from the newer one:
+ * n or n-1. The trees of both are whole, because transaction n+1 writes only to pages that were
+ * free in n-1 already (mdb_page_alloc takes lists of pages freed up to n-1, see mdb_find_oldest),
+ * and n+2 begins when n is durable. tests/unit/test_spool_power.c cuts the power everywhere. */
 #include "gateway/spool/spool_store_internal.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char mark_name[] = "mark";
 
@@ -12,7 +21,8 @@ enum {
     /* At MDB_MAP_FULL not even deletes work, so messages stop well before, and small kept values a
      * little later. */
     MESSAGES_PERCENT = 95,
-    KEPT_PERCENT = 98
+    KEPT_PERCENT = 98,
+    META_OCTETS = 512 /* of its page, more than it has; one sector, so that it is never torn */
 };
 
 struct key {
@@ -129,6 +139,7 @@ static int open_trees(struct gw_spool_store *store)
     if (!error)
         error = gw_spool_store_read_mark(store->txn, &store->mark);
     if (!error) { /* an old file: nothing to write */
+        store->durable = store->mark;
         error = gw_spool_store_pages(store, store->txn, &store->pages);
         mdb_txn_commit(store->txn);
         store->txn = NULL;
@@ -138,7 +149,9 @@ static int open_trees(struct gw_spool_store *store)
         return error;
     store->mark = (struct gw_spool_mark){.first = 1, .next = 1, .number = 1};
     store->pending = store->mark;
-    return gw_spool_store_commit(store);
+    store->confirmed = true; /* it has no other pages than these */
+    error = gw_spool_store_commit(store);
+    return error ? error : gw_spool_store_flush(store);
 }
 
 int gw_spool_store_open(struct gw_spool_store *store, const char *path, size_t max_octets)
@@ -185,9 +198,31 @@ void gw_spool_store_close(struct gw_spool_store *store)
     store->env = NULL;
 }
 
+/* What the kernel failed to write it shows all the same and does not try again: after an error, of
+ * this process or of one before it, the disk may have older meta pages than those that are read
+ * here, and the trees of the older ones would be overwritten. */
+static int confirm_metas(struct gw_spool_store *store)
+{
+    uint8_t meta[META_OCTETS];
+    int fd;
+    int error = mdb_env_get_fd(store->env, &fd);
+    for (unsigned page = 0; !error && page < GW_SPOOL_METAS; page++) {
+        off_t at = (off_t)(page * store->page_octets);
+        errno = EIO; /* where less than all is read or written */
+        if (pread(fd, meta, sizeof meta, at) != (ssize_t)sizeof meta ||
+            pwrite(fd, meta, sizeof meta, at) != (ssize_t)sizeof meta)
+            error = errno;
+    }
+    return error ? error : mdb_env_sync(store->env, 1);
+}
+
 int gw_spool_store_begin(struct gw_spool_store *store)
 {
-    int error = mdb_txn_begin(store->env, NULL, 0, &store->txn);
+    int error = store->confirmed ? 0 : confirm_metas(store);
+    if (error)
+        return error;
+    store->confirmed = true;
+    error = mdb_txn_begin(store->env, NULL, 0, &store->txn);
     if (error) {
         store->txn = NULL;
         return error;
@@ -224,13 +259,25 @@ int gw_spool_store_commit(struct gw_spool_store *store)
     store->txn = NULL;
     if (error)
         return error;
+    store->durable = store->mark;
     store->mark = store->pending;
+    store->unflushed = true;
     MDB_txn *txn;
     if (!mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn)) {
         if (!gw_spool_store_pages(store, txn, &pages))
             store->pages = pages;
         mdb_txn_abort(txn);
     }
+    return 0;
+}
+
+int gw_spool_store_flush(struct gw_spool_store *store)
+{
+    int error = store->unflushed ? mdb_env_sync(store->env, 1) : 0;
+    if (error)
+        return error;
+    store->unflushed = false;
+    store->durable = store->mark;
     return 0;
 }
 

@@ -24,23 +24,30 @@ struct gw_spool_store {
     MDB_cursor *cursor; /* over messages, within `txn` */
     MDB_txn *reader;    /* reset between reads */
     MDB_cursor *reader_cursor;
+    struct gw_spool_mark durable; /* as of the last commit that is durable */
     struct gw_spool_mark mark;    /* as of the last commit */
     struct gw_spool_mark pending; /* as of `txn` */
+    bool unflushed;               /* the last commit is not durable yet */
+    bool confirmed;               /* the disk has the meta pages that this file was opened with */
     uint64_t pages;               /* in use at the last commit */
     uint64_t pages_max;           /* of the map */
     size_t page_octets;
 };
 
-/* Opens the file at `path` and makes it where it is not there. The store is all zero before. */
+/* Opens the file at `path` and makes it where it is not there, durably. The store is all zero
+ * before. */
 int gw_spool_store_open(struct gw_spool_store *store, const char *path, size_t max_octets);
 /* An open or a closed one; an open transaction is abandoned. */
 void gw_spool_store_close(struct gw_spool_store *store);
 
-/* One transaction: begin, any number of changes, then commit, which returns once the disk has it,
- * or abandon. After an error of a change only abandon is legal; after one of commit nothing is left
- * to abandon, and whether the disk has it is unknown. */
+/* One transaction: begin, any number of changes, then commit, or abandon. It is durable once the
+ * next commit or a flush has returned 0; until then a power cut may leave the file as of the one
+ * before. After an error of a change only abandon is legal. After one of begin, commit or flush
+ * nothing is left to abandon, of all that is not durable the disk may have anything or nothing, and
+ * only close is legal. */
 int gw_spool_store_begin(struct gw_spool_store *store);
 int gw_spool_store_commit(struct gw_spool_store *store);
+int gw_spool_store_flush(struct gw_spool_store *store);
 void gw_spool_store_abandon(struct gw_spool_store *store);
 /* `record` is a whole message record. GW_SPOOL_STORE_FULL where deletes would have too little room
  * after it. Appending a sequence that is there already is legal and changes nothing. */

@@ -8,7 +8,7 @@
 enum {
     /* LMDB's lock file is left out: one process has the directory, one thread at a time the store.
      */
-    GW_SPOOL_STORE_FLAGS = MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK,
+    GW_SPOOL_STORE_FLAGS = MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK | MDB_NOMETASYNC,
     GW_SPOOL_FREE_PAGES = 0, /* LMDB's own tree of free pages */
     GW_SPOOL_ROOT = 1,       /* the unnamed tree, of trees and of the mark */
     GW_SPOOL_METAS = 2       /* pages at the file's begin */

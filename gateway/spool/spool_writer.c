@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread does what a job says and nothing by itself: when to commit, when to try again is the
- * loop's business. After an error nothing is written until the file has been reopened, because LMDB
- * cannot say what of the failed commit the disk has. */
+ * loop's business. A commit is held back until it is durable: by the commit behind it where one is
+ * ready, else by a flush at once. After an error nothing is written until the file has been
+ * reopened, because LMDB cannot say what of the failed commit, and of the one that was held, the
+ * disk has. */
 #include "gateway/spool/spool_writer.h"
 
 #include <errno.h>
@@ -91,6 +93,12 @@ static void run_commit(struct gw_spool_writer *writer, struct gw_spool_job *job)
     job->kept_refused = leaving >= LEAVING_KEPT;
 }
 
+static int flush(struct gw_spool_writer *writer)
+{
+    int error = writer->fault ? writer->fault(writer->fault_user) : 0;
+    return error ? error : gw_spool_store_flush(&writer->store);
+}
+
 static void run_read(struct gw_spool_writer *writer, struct gw_spool_job *job)
 {
     job->error = writer->failed;
@@ -103,23 +111,23 @@ static void run_read(struct gw_spool_writer *writer, struct gw_spool_job *job)
 static int reopen(struct gw_spool_writer *writer)
 {
     struct gw_spool_store *store = &writer->store;
-    uint64_t next = store->mark.next;
+    struct gw_spool_mark before = store->durable;
     gw_spool_store_close(store);
-    *store = (struct gw_spool_store){
-        .mark = store->mark, .pages = store->pages, .page_octets = store->page_octets};
-    struct gw_spool_mark before = store->mark;
+    *store = (struct gw_spool_store){.pages = store->pages, .page_octets = store->page_octets};
     int error = gw_spool_file_reopen(&writer->directory, writer->max_octets, store);
     if (!error)
         error = gw_spool_store_begin(store);
     if (!error)
-        error = gw_spool_store_erase(store, next, UINT64_MAX);
+        error = gw_spool_store_erase(store, before.next, UINT64_MAX);
     if (!error && writer->fault)
         error = writer->fault(writer->fault_user);
     if (!error)
         error = gw_spool_store_commit(store);
+    if (!error)
+        error = gw_spool_store_flush(store);
     if (error) {
         gw_spool_store_close(store);
-        store->mark = before;
+        store->durable = before;
     }
     return error;
 }
@@ -141,15 +149,6 @@ static void run(struct gw_spool_writer *writer, struct gw_spool_job *job)
         gw_spool_store_close(&writer->store);
         break;
     }
-    if (job->error && !writer->failed) {
-        writer->failed = job->error;
-        name_cause(writer, job->error);
-    }
-    memcpy(job->cause, writer->cause, sizeof job->cause);
-    job->usage =
-        (struct gw_spool_usage){.messages = writer->store.mark.messages,
-                                .octets = writer->store.mark.octets,
-                                .file_octets = writer->store.pages * writer->store.page_octets};
 }
 
 /* libuv first looks, without a barrier, whether a wake-up is pending already: what was done must be
@@ -162,18 +161,52 @@ static void wake_loop(struct gw_spool_writer *writer)
     uv_async_send(writer->wake);
 }
 
+/* The oldest job that is not done is done. */
+static void give_back(struct gw_spool_writer *writer, struct gw_spool_job *job)
+{
+    const struct gw_spool_store *store = &writer->store;
+    if (job->error && !writer->failed) {
+        writer->failed = job->error;
+        name_cause(writer, job->error);
+    }
+    memcpy(job->cause, writer->cause, sizeof job->cause);
+    job->usage = (struct gw_spool_usage){.messages = store->durable.messages,
+                                         .octets = store->durable.octets,
+                                         .file_octets = store->pages * store->page_octets};
+    atomic_fetch_add_explicit(&writer->done, 1, memory_order_release);
+    wake_loop(writer);
+}
+
+/* An error, whoever met it, is the held commit's too. */
+static void give_back_held(struct gw_spool_writer *writer, int error)
+{
+    struct gw_spool_job *held = writer->held;
+    writer->held = NULL;
+    if (!held)
+        return;
+    held->error = error;
+    give_back(writer, held);
+}
+
 static void work(void *argument)
 {
     struct gw_spool_writer *writer = argument;
     enum gw_spool_job_kind kind;
-    unsigned done = 0;
+    unsigned begun = 0;
     do {
-        uv_sem_wait(&writer->work);
-        struct gw_spool_job *job = &writer->jobs[done % GW_SPOOL_JOBS];
+        bool at_hand = uv_sem_trywait(&writer->work) == 0;
+        struct gw_spool_job *job = &writer->jobs[begun++ % GW_SPOOL_JOBS];
+        if (writer->held && !(at_hand && job->kind == GW_SPOOL_JOB_COMMIT))
+            give_back_held(writer, flush(writer));
+        if (!at_hand)
+            uv_sem_wait(&writer->work);
         kind = job->kind;
         run(writer, job);
-        atomic_store_explicit(&writer->done, ++done, memory_order_release);
-        wake_loop(writer);
+        give_back_held(writer, job->error);
+        if (kind == GW_SPOOL_JOB_COMMIT && !job->error)
+            writer->held = job;
+        else
+            give_back(writer, job);
     } while (kind != GW_SPOOL_JOB_STOP);
 }
 

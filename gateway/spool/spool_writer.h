@@ -38,7 +38,7 @@ struct gw_spool_job {
     char cause[160]; /* of an error, for an engineer */
 };
 
-/* Two commits, a read, a reopening and a stop are the most that the loop has out at a time. */
+/* Three commits, a read, a reopening and a stop are the most that the loop has out at a time. */
 enum { GW_SPOOL_JOBS = 8 };
 
 struct gw_spool_writer {
@@ -50,7 +50,8 @@ struct gw_spool_writer {
     size_t batch_size;
     int (*fault)(void *user);
     void *fault_user;
-    int failed; /* the error since which nothing is written */
+    int failed;                /* the error since which nothing is written */
+    struct gw_spool_job *held; /* a commit that is not durable yet, or NULL */
     char cause[160];
     uv_thread_t thread;
     uv_sem_t work;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events a second that the spool commits, in groups of 100 and in groups as they come when it is
  * offered more than it can take; each event is deleted when a thousand more are durable, as while a
- * slow broker acknowledges. Prints JSON lines.
+ * slow broker acknowledges. And how often that disk can be waited for at all, which bounds the
+ * first of them. Prints JSON lines.
  *
  *   bench_spool                      in a directory of its own under TMPDIR, two seconds each
  *   bench_spool DIRECTORY MESSAGES   there, one group at a time; prints their number and octets
@@ -138,7 +139,7 @@ static int run_count(const char *directory, uint64_t messages)
     return bench.failed;
 }
 
-/* `waiting`: events that may be out at a time; two groups keep the writer at work. */
+/* `waiting`: events that may be out at a time; three groups keep the writer at work. */
 static int run_rate(const char *figure, uint64_t waiting)
 {
     static struct bench bench;
@@ -175,12 +176,41 @@ static int run_rate(const char *figure, uint64_t waiting)
     return bench.failed;
 }
 
+/* A page written and waited for, again and again. */
+static int run_disk(void)
+{
+    enum { PAGE = 4096, PAGES = 64 };
+    static uint8_t page[PAGE];
+    const char *folder = getenv("TMPDIR");
+    char path[256];
+    snprintf(path, sizeof path, "%s/bench-disk-XXXXXX", folder ? folder : "/tmp");
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return 1;
+    unlink(path);
+    bool failed = ftruncate(fd, (off_t)PAGE * PAGES) || fsync(fd);
+    unsigned waits = 0;
+    double begin = now();
+    double end = begin;
+    for (; end < begin + SECONDS && !failed; waits++) {
+        memset(page, (int)waits, sizeof page);
+        failed = pwrite(fd, page, PAGE, (off_t)PAGE * (waits % PAGES)) != PAGE || fdatasync(fd);
+        end = now();
+    }
+    close(fd);
+    printf(
+        "{\"figure\":\"pages written and waited for, this disk\",\"value\":%.0f,\"unit\":\"1/s\","
+        "\"goal\":null,\"peer\":null,\"ratio\":null,\"met\":null}\n",
+        waits / (end - begin));
+    return failed;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3)
         return run_count(argv[1], strtoull(argv[2], NULL, 10));
     if (argc != 1)
         return 2;
-    return run_rate("events spooled, 100 a commit", 2 * GROUP) ||
+    return run_disk() || run_rate("events spooled, 100 a commit", 3 * GROUP) ||
            run_rate("events spooled, groups as they come", UINT64_MAX);
 }
