@@ -262,9 +262,11 @@ int dnp3_association_demand(struct dnp3_association *association, enum dnp3_dema
 /* Is the outstation still there? Asks link status at once, beside a request that is under way (but
  * not between SELECT and OPERATE). PROBE_ANSWERED follows when any frame of it comes, PROBE_FAILED
  * where none does within `within_ms`, counted from the end of a SELECT under way; neither where the
- * connection ends before. For hosts with a second connection that claims to be this outstation
- * (rule 21). OFFLINE without a connection, INVALID on a half-duplex channel; while a probe is under
- * way another one changes nothing. */
+ * connection ends before. On a half-duplex channel it asks when the line is free, before what
+ * others ask, and counts from then. For hosts with a second connection that claims to be this
+ * outstation (rule 21). OFFLINE without a connection; while a probe is under way another one
+ * changes nothing.
+ */
 int dnp3_association_probe(struct dnp3_association *association, uint32_t within_ms,
                            uint64_t now_ms);
 

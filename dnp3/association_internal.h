@@ -188,7 +188,8 @@ struct dnp3_association {
     uint64_t link_full_ask_ms; /* when link status is asked again while link_full */
     uint64_t link_reset_ms;    /* a link that must be reset is not tried before */
     uint64_t keep_alive_from_ms;
-    uint64_t probe_until_ms; /* a probe is answered by then or fails; 0 = none */
+    uint64_t probe_until_ms;  /* a probe is answered by then or fails; 0 = none */
+    uint32_t probe_within_ms; /* half-duplex: from when it is asked */
     uint64_t time_sync_due_ms;
     struct dnp3_command_request *commands; /* queue; the head is under way while `out` says so */
     uint16_t commands_queued;
@@ -297,6 +298,8 @@ void dnp3_task_heard(struct dnp3_association *a, bool speaks);
 /* An application fragment was accepted. */
 void dnp3_task_alive(struct dnp3_association *a);
 
+/* A link status request becomes the outstanding one: the caller writes its frame. */
+void dnp3_task_ask_link(struct dnp3_association *a, uint32_t within_ms);
 /* Starts the request that becomes the outstanding one; its objects follow. */
 void dnp3_task_begin(struct dnp3_association *a, enum request_kind kind,
                      enum dnp3_function function, struct dnp3_writer *out);
@@ -408,7 +411,8 @@ void dnp3_half_duplex_requested(struct dnp3_association *a);
 uint64_t dnp3_half_duplex_deadline(const struct dnp3_association *a, uint64_t deadline);
 
 /* probe.c */
-/* Does a link status request of a probe leave now? */
+/* Does a link status request of a probe leave now? On a half-duplex channel it is the outstanding
+ * request then. */
 bool dnp3_probe_next(struct dnp3_association *a);
 /* A frame of the outstation came. */
 void dnp3_probe_heard(struct dnp3_association *a);

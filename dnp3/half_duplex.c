@@ -50,10 +50,11 @@ static uint64_t later(uint64_t x, uint64_t y)
     return x > y ? x : y;
 }
 
-/* Controls come before what others ask. */
+/* Controls come before what others ask, and so does the question whether anybody is there. */
 static bool goes_first(const struct dnp3_association *b, const struct dnp3_association *a)
 {
-    return b->link_reply || (b->commands && !b->link_full && !a->commands);
+    bool urgent = b->probe_due || (b->commands && !b->link_full);
+    return b->link_reply || (urgent && !a->commands && !a->probe_due);
 }
 
 /* When `a` may send a request: 0 is now, NEVER is after something else has happened. */
@@ -88,9 +89,10 @@ void dnp3_half_duplex_requested(struct dnp3_association *a)
 static bool is_waiting(const struct dnp3_association *a)
 {
     bool owes = a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE;
-    return a->commands || (!owes && !a->master->broadcasts &&
-                           (a->link_check || (a->requests && !a->request_attempts) ||
-                            dnp3_file_waits_for_line(a)));
+    return a->commands || a->probe_due ||
+           (!owes && !a->master->broadcasts &&
+            (a->link_check || (a->requests && !a->request_attempts) ||
+             dnp3_file_waits_for_line(a)));
 }
 
 uint64_t dnp3_half_duplex_deadline(const struct dnp3_association *a, uint64_t deadline)

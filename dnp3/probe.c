@@ -14,11 +14,15 @@ int dnp3_association_probe(struct dnp3_association *a, uint32_t within_ms, uint6
     uint64_t from = now_ms;
     if (!a->master->connected)
         return DNP3_ERR_OFFLINE;
-    if (a->master->config.half_duplex)
-        return DNP3_ERR_INVALID;
     if (a->probe_until_ms)
         return 0;
     a->master->now_ms = now_ms;
+    if (a->master->config.half_duplex) { /* in its turn, and its time begins then */
+        a->probe_within_ms = within_ms;
+        a->probe_until_ms = DNP3_NEVER;
+        a->probe_due = true;
+        return 0;
+    }
     /* Its answer is as good, or the question leaves when there is none. */
     if (a->out.kind == REQUEST_SELECT && a->out.deadline_ms > from &&
         a->out.deadline_ms != DNP3_NEVER)
@@ -28,10 +32,25 @@ int dnp3_association_probe(struct dnp3_association *a, uint32_t within_ms, uint6
     return 0;
 }
 
+/* It is a request as any other there, but others wait for it. */
+static bool next_half_duplex(struct dnp3_association *a)
+{
+    if (a->out.kind != REQUEST_NONE || a->follow_up != REQUEST_NONE ||
+        !dnp3_half_duplex_may_request(a))
+        return false;
+    dnp3_half_duplex_requested(a);
+    dnp3_task_ask_link(a, a->probe_within_ms);
+    a->probe_until_ms = a->out.deadline_ms;
+    a->probe_due = false;
+    return true;
+}
+
 bool dnp3_probe_next(struct dnp3_association *a)
 {
     if (!a->probe_due || is_selecting(a))
         return false;
+    if (a->master->config.half_duplex)
+        return next_half_duplex(a);
     a->probe_due = false;
     return true;
 }

@@ -276,14 +276,18 @@ static uint64_t keep_alive_due(const struct dnp3_association *a)
 }
 
 /* Leaves no application octets: master.c writes the link frame. */
-static bool ask_link_status(struct dnp3_association *a)
+void dnp3_task_ask_link(struct dnp3_association *a, uint32_t within_ms)
 {
     uint64_t now = association_now(a);
     a->link_check = false;
     a->keep_alive_from_ms = now;
-    a->out = (struct outstanding){.kind = REQUEST_LINK_STATUS,
-                                  .sent_ms = now,
-                                  .deadline_ms = now + a->config->link_timeout_ms};
+    a->out = (struct outstanding){
+        .kind = REQUEST_LINK_STATUS, .sent_ms = now, .deadline_ms = now + within_ms};
+}
+
+static bool ask_link_status(struct dnp3_association *a)
+{
+    dnp3_task_ask_link(a, a->config->link_timeout_ms);
     return true;
 }
 

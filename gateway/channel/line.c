@@ -152,13 +152,26 @@ static void on_writable(void *user)
     gw_line_pump(user);
 }
 
-/* The connection that is open must prove itself. */
+/* Who is most likely to answer. */
+static const struct gw_session *heard_last(const struct gw_line *line)
+{
+    const struct gw_session *last = line->sessions;
+    for (const struct gw_session *s = last; s; s = gw_session_next(s))
+        if (gw_session_heard_ms(s) > gw_session_heard_ms(last))
+            last = s;
+    return last;
+}
+
+/* The connection that is open must prove itself: by all behind it at once, or by one of them where
+ * only one can speak at a time. */
 static void on_contested(void *user)
 {
     struct gw_line *line = user;
+    const struct gw_session *only = gw_line_half_duplex(line) ? heard_last(line) : NULL;
     line->probed = 0;
     for (struct gw_session *s = line->sessions; s; s = gw_session_next(s))
-        line->probed += gw_session_probe(s, GW_CONTEST_MS);
+        if (!only || s == only)
+            line->probed += gw_session_probe(s, GW_CONTEST_MS);
     if (line->probed)
         gw_line_pump(line);
     else
@@ -233,7 +246,7 @@ struct gw_line *gw_line_create(struct gw_line_shared *shared,
     struct dnp3_master_config master = {.allocator = &shared->allocator,
                                         .pool = shared->pool,
                                         .broadcast = config->broadcast,
-                                        .half_duplex = config->type == GW_CHANNEL_SERIAL,
+                                        .half_duplex = config->half_duplex,
                                         .stranger = on_stranger,
                                         .user = line};
     line->master = dnp3_master_create(&master);
@@ -283,7 +296,7 @@ void gw_line_wake_at(struct gw_line *line, uint64_t when_ms)
 
 bool gw_line_half_duplex(const struct gw_line *line)
 {
-    return line->config->type == GW_CHANNEL_SERIAL;
+    return line->config->half_duplex;
 }
 
 void gw_line_give_up(struct gw_line *line)

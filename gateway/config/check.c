@@ -222,7 +222,10 @@ static void print_session(FILE *out, const struct gw_config *config,
     fputs("  connects    ", out);
     print_channel(out, channel, outstation);
     if (!channel->is_private)
-        fprintf(out, " (channel %s)", channel->name);
+        fprintf(out, " (channel %s%s)", channel->name,
+                channel->half_duplex && channel->type != GW_CHANNEL_SERIAL
+                    ? ", one request at a time"
+                    : "");
     fprintf(out, ", master %u to outstation %u\n", profile->master_address, outstation->address);
     fprintf(out, "  profile     %s: answers within %s s", profile->name,
             seconds(profile->response_timeout_ms, time));

@@ -27,7 +27,8 @@ struct gw_channel_config {
     size_t endpoint_count;
     uint32_t connect_timeout_ms;
     uint32_t reconnect_min_ms, reconnect_max_ms;
-    bool broadcast; /* commands may go to every outstation of the line at once */
+    bool half_duplex; /* one station speaks at a time; of serial channels always */
+    bool broadcast;   /* commands may go to every outstation of the line at once */
     struct gw_serial_config serial;
     struct gw_endpoint listen;      /* tcp_listen, udp: an address of this host */
     const struct gw_network *allow; /* who may dial in; none: everybody */

@@ -100,6 +100,7 @@ static const struct {
     unsigned types;
 } typed_keys[] = {{"endpoints", OF_TCP | OF_UDP},
                   {"broadcast", OF_TCP | OF_SERIAL},
+                  {"half_duplex", OF_TCP | OF_LISTEN | OF_UDP},
                   {"connect_timeout_s", OF_TCP | OF_UDP},
                   {"reconnect_s", OF_TCP | OF_SERIAL | OF_UDP},
                   {"listen", OF_LISTEN | OF_UDP},
@@ -221,6 +222,7 @@ static void load_channel(struct gw_loader *loader, const struct gw_source *sourc
     if (json_object_get(source->object, "type") && loader->errors->errors == before)
         refuse_foreign_keys(source, element, channel->type);
     if (channel->type == GW_CHANNEL_SERIAL) {
+        channel->half_duplex = true;
         check_serial(source, element, &channel->serial);
         return;
     }

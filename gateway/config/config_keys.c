@@ -387,6 +387,12 @@ static const struct gw_key channel_rows[] = {
      .fallback = "false",
      CHANNEL(broadcast),
      .help = "A freeze may go to every outstation of the line at once."},
+    {.name = "half_duplex",
+     .type = GW_KEY_BOOLEAN,
+     .fallback = "false",
+     CHANNEL(half_duplex),
+     .help = "A multi-drop line is behind it: one request at a time over all its outstations; a "
+             "serial channel always is."},
     {.name = "connect_timeout_s",
      .type = GW_KEY_SECONDS,
      .min = 0.1,

@@ -68,6 +68,11 @@ bool gw_session_probe(struct gw_session *s, uint32_t within_ms)
     return dnp3_association_probe(s->association, within_ms, session_now(s)) == 0;
 }
 
+uint64_t gw_session_heard_ms(const struct gw_session *s)
+{
+    return dnp3_association_heard(s->association);
+}
+
 struct gw_session *gw_session_next(const struct gw_session *s)
 {
     return s->next;

@@ -46,6 +46,8 @@ void gw_session_stranger(struct gw_session *session, uint16_t source, uint16_t d
 void gw_session_moved(struct gw_session *session, uint16_t address);
 /* Asks whether the outstation is still there; gw_line_probed() follows. False: it is not. */
 bool gw_session_probe(struct gw_session *session, uint32_t within_ms);
+/* When its last frame came (loop time), 0 before the first. */
+uint64_t gw_session_heard_ms(const struct gw_session *session);
 /* A time that the session asked for with gw_line_wake_at() has come, or another of the line's;
  * returns the next, or GW_NEVER. */
 uint64_t gw_session_wake(struct gw_session *session);

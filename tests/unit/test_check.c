@@ -83,15 +83,17 @@ static void test_channels(void **state)
     (void)state;
     static const char gateway[] =
         "{\"gateway\":\"g\",\"mqtt\":{\"url\":\"mqtt://x\"},\"channels\":["
-        "{\"name\":\"mobile\",\"type\":\"tcp_listen\",\"listen\":\"0.0.0.0:20000\"}],"
+        "{\"name\":\"mobile\",\"type\":\"tcp_listen\",\"listen\":\"0.0.0.0:20000\","
+        "\"half_duplex\":true}],"
         "\"outstations\":["
         "{\"name\":\"meter\",\"channel\":\"mobile\",\"address\":11,\"behind\":\"modem\"},"
         "{\"name\":\"modem\",\"channel\":\"mobile\",\"address\":10,\"peer\":\"10.64.7.5\"}]}";
     static const char *const lines[] = {
         "  connects    behind modem, which dials in to tcp://0.0.0.0:20000 from 10.64.7.5 (channel "
-        "mobile), master 1 to outstation 11\n",
-        "  connects    dials in to tcp://0.0.0.0:20000 from 10.64.7.5 (channel mobile), master 1 "
-        "to outstation 10\n",
+        "mobile, one request at a time), master 1 to outstation 11\n",
+        "  connects    dials in to tcp://0.0.0.0:20000 from 10.64.7.5 (channel mobile, one request "
+        "at "
+        "a time), master 1 to outstation 10\n",
     };
     const struct gw_config_text texts[] = {{"gateway.json", gateway, strlen(gateway)}};
     struct gw_config_errors errors = {0};
