@@ -108,8 +108,13 @@ void gw_session_secure_held(struct gw_session *s)
             secure(s, &s->held[i]);
 }
 
+/* Only where the broker was waited for: while it is away, and in the other modes, it is not the
+ * hold that was too long. */
 void gw_session_confirm_late(struct gw_session *s)
 {
+    if (s->config->profile->confirm != GW_CONFIRM_SAFE ||
+        !gw_publisher_online(s->shared->publisher))
+        return;
     if (s->halvings < HALVINGS_MAX)
         s->halvings++;
     gw_log(GW_LOG_INFO, s->config->name,
