@@ -30,6 +30,7 @@ void gw_load_mqtt(struct gw_loader *loader, const struct gw_json_file *file)
     struct gw_json_path path = {.key = "mqtt"};
     struct gw_json_path url = {.parent = &path, .key = "url"};
     struct gw_json_path id = {.parent = &path, .key = "client_id"};
+    struct gw_json_path qos = {.parent = &path, .key = "qos"};
     struct gw_json_path password = {.parent = &path, .key = "password_file"};
     const json_t *object = json_object_get(file->root, "mqtt");
     struct gw_mqtt_entry entry = {0};
@@ -52,6 +53,10 @@ void gw_load_mqtt(struct gw_loader *loader, const struct gw_json_file *file)
         gw_json_warning(file, &password, "a password without a username");
     mqtt->keep_alive_s = (uint16_t)((entry.keep_alive_ms + 999) / 1000);
     mqtt->qos = entry.qos;
+    if (mqtt->qos == 0 && json_object_get(object, "qos"))
+        gw_json_warning(file, &qos,
+                        "with 0 no broker says that it has an event: it is confirmed when it is "
+                        "sent, and may be lost");
     mqtt->retain = entry.retain;
     mqtt->republish = entry.republish;
 }

@@ -17,6 +17,10 @@ enum {
     STABLE_MS = 5000,
     LEAVE_MS = 2000, /* for DISCONNECT to go out when stopped */
     PULSE_MS = 500,
+    /* Another client with our name ends our connection, and we would end its. */
+    TAKEN_OVER = 0x8e,
+    SHORT_LIFE_MS = 10000,
+    SHORT_LIVES = 3,       /* in a row: a broker that does not say so */
     STOOD_STILL_MS = 3000, /* no busy loop: stopped, swapped out, suspended with its host */
     REASON_MAX = 400,
     REFUSED = 0x80
@@ -51,9 +55,13 @@ struct gw_mqtt {
     bool stale;       /* what came on this connection may be older than it looks */
     unsigned closing;
     enum state state;
+    const char *client_id; /* the configuration's */
     uint32_t connack_timeout_ms;
     uint16_t keep_alive_s;
-    bool at_once; /* the next attempt is to the same broker, without a pause */
+    bool at_once;    /* the next attempt is to the same broker, without a pause */
+    bool taken_over; /* the broker said so */
+    uint8_t short_lives;
+    uint32_t taken_over_pause_ms;
     struct gw_backoff backoff;
     uint64_t online_since;
     struct filter filters[GW_MQTT_FILTERS_MAX];
@@ -88,6 +96,7 @@ void gw_mqtt_options_default(struct gw_mqtt_options *options)
                                         .connack_timeout_ms = 10000,
                                         .reconnect_min_ms = 1000,
                                         .reconnect_max_ms = 60000,
+                                        .taken_over_pause_ms = 60000,
                                         .inbox_octets = 256u << 10};
 }
 
@@ -209,6 +218,7 @@ static bool take_events(struct gw_mqtt *mqtt)
             break;
         case GW_WIRE_DISCONNECTED:
             set_cause(mqtt, "disconnected by the broker: ", event.code);
+            mqtt->taken_over |= event.code == TAKEN_OVER;
             break;
         case GW_WIRE_LOST:
             break;
@@ -278,6 +288,31 @@ static void log_reason(struct gw_mqtt *mqtt, bool was_online)
     memcpy(mqtt->logged, mqtt->reason, sizeof mqtt->logged);
 }
 
+/* Two gateways of one name take turns at the broker, and disturb each other at the outstations. */
+static void look_for_twin(struct gw_mqtt *mqtt)
+{
+    bool brief = !mqtt->stale && uv_now(mqtt->loop) - mqtt->online_since < SHORT_LIFE_MS;
+    mqtt->short_lives = brief ? (uint8_t)(mqtt->short_lives % SHORT_LIVES + 1) : 0;
+    if (mqtt->taken_over)
+        gw_log(GW_LOG_ERROR, "mqtt",
+               "another client is connected by the name %s: is a second gateway running? "
+               "No controls are taken for %u s",
+               mqtt->client_id, mqtt->taken_over_pause_ms / 1000);
+    else if (mqtt->short_lives == SHORT_LIVES)
+        gw_log(GW_LOG_ERROR, "mqtt",
+               "%u connections in a row did not last for 10 s: does another client, perhaps a "
+               "second gateway, connect by the name %s?",
+               SHORT_LIVES, mqtt->client_id);
+}
+
+/* How long the broker is left alone now. */
+static uint32_t next_pause(struct gw_mqtt *mqtt)
+{
+    bool taken_over = mqtt->taken_over;
+    mqtt->taken_over = false;
+    return taken_over ? mqtt->taken_over_pause_ms : gw_backoff_next(&mqtt->backoff);
+}
+
 static void on_closed(void *user, enum gw_broker_reason reason, const char *detail)
 {
     struct gw_mqtt *mqtt = user;
@@ -302,12 +337,14 @@ static void on_closed(void *user, enum gw_broker_reason reason, const char *deta
         snprintf(mqtt->reason, sizeof mqtt->reason, "%s (%s)", detail,
                  gw_broker_reason_name(reason));
     log_reason(mqtt, was_online);
+    if (was_online)
+        look_for_twin(mqtt);
     if (was_online && uv_now(mqtt->loop) - mqtt->online_since >= STABLE_MS)
         gw_backoff_reset(&mqtt->backoff);
     if (!was_online)
         gw_broker_advance(mqtt->broker);
     mqtt->state = WAITING;
-    uv_timer_start(&mqtt->timer, on_retry_timer, gw_backoff_next(&mqtt->backoff), 0);
+    uv_timer_start(&mqtt->timer, on_retry_timer, next_pause(mqtt), 0);
     if (was_online)
         mqtt->callbacks.disconnected(mqtt->user, mqtt->reason);
 }
@@ -364,6 +401,8 @@ struct gw_mqtt *gw_mqtt_create(uv_loop_t *loop, const struct gw_mqtt_options *op
     mqtt->callbacks = *callbacks;
     mqtt->user = user;
     mqtt->keep_alive_s = options->keep_alive_s;
+    mqtt->client_id = options->client_id;
+    mqtt->taken_over_pause_ms = options->taken_over_pause_ms;
     mqtt->connack_timeout_ms = options->connack_timeout_ms;
     gw_backoff_init(&mqtt->backoff, options->reconnect_min_ms, options->reconnect_max_ms,
                     options->seed);

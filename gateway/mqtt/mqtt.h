@@ -36,17 +36,18 @@ enum {
 
 struct gw_mqtt_options {
     struct gw_broker_options broker;
-    int version; /* 5 or 4 (MQTT 3.1.1) */
-    const char *client_id;
-    const char *username; /* NULL = none */
-    const char *password; /* NULL = none */
+    int version;           /* 5 or 4 (MQTT 3.1.1) */
+    const char *client_id; /* lives longer than the connection */
+    const char *username;  /* NULL = none */
+    const char *password;  /* NULL = none */
     uint16_t keep_alive_s;
     const char *will_topic; /* NULL = no will; else retained, QoS 1 */
     const char *will_payload;
     uint32_t connack_timeout_ms;
     uint32_t reconnect_min_ms;
     uint32_t reconnect_max_ms;
-    uint64_t seed;       /* of the backoff's jitter */
+    uint32_t taken_over_pause_ms; /* when another client with our id is connected */
+    uint64_t seed;                /* of the backoff's jitter */
     size_t inbox_octets; /* incoming messages wait here for the loop; more are dropped, counted */
     bool keep_session;   /* false: clean start, session expiry 0 */
     uint32_t session_s;  /* session expiry with keep_session */

@@ -563,15 +563,21 @@ static void test_refusing_broker_is_passed_over(void **state)
     assert_true(f->broker.open);
 }
 
+/* Another client has our name: it is left alone for a while, however short pauses are otherwise. */
 static void test_broker_says_why_it_closes(void **state)
 {
     struct fixture *f = *state;
+    f->options.taken_over_pause_ms = 200;
     go_online(f);
     fake_disconnect(&f->broker, 0x8e);
     fake_close(&f->broker);
     wait_for(f, &f->disconnected, 1);
     assert_non_null(strstr(f->reason, "session taken over"));
+    uint64_t before = uv_now(&f->loop);
     wait_for(f, &f->connected, 2);
+    assert_true(uv_now(&f->loop) - before >= 200);
+    fake_close(&f->broker);
+    wait_for(f, &f->connected, 3); /* an end like any other */
 }
 
 static void test_keep_alive_notices_a_dead_broker(void **state)
