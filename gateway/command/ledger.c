@@ -117,10 +117,12 @@ static void remove_oldest(struct gw_ledger *ledger)
     remove_at(ledger, place_of(ledger, entry->scope, &entry->id));
 }
 
+/* Signed: entries of a run before may have been opened before the steady clock began, and one whose
+ * age is not known counts from now on. */
 static bool is_too_old(const struct gw_ledger *ledger, const struct gw_ledger_entry *entry,
                        uint64_t now_ms)
 {
-    return now_ms - entry->opened_ms > ledger->keep_ms;
+    return (int64_t)(now_ms - entry->opened_ms) > (int64_t)ledger->keep_ms;
 }
 
 const struct gw_ledger_entry *gw_ledger_find(struct gw_ledger *ledger, uint64_t scope,

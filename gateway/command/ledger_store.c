@@ -19,6 +19,9 @@ enum {
     KEY_MAX = 8 + GW_COMMAND_TEXT_MAX
 };
 
+/* What an entry that seems older than what is kept has left after a start. */
+static const uint64_t GRACE_MS = 24ull * 3600 * 1000;
+
 /* Part of the format. */
 _Static_assert(DNP3_STAGE_QUEUED == 0 && DNP3_STAGE_SELECT == 1 && DNP3_STAGE_OPERATE == 2,
                "stages are stored as numbers");
@@ -225,11 +228,14 @@ static void forget(void *user, const struct gw_ledger_entry *entry)
     gw_ledger_store_forget(user, entry->scope, &entry->id);
 }
 
-/* 0 where a clock does not know. */
+/* 0 where a clock does not know. A day of running is the least that an entry has before it: it is
+ * the wall clock alone that says how old it is, and that clock may have been wrong when the entry
+ * was written, or be wrong now. */
 static uint64_t age_of(const struct loaded *loaded, const struct gw_ledger_now *now)
 {
     bool known = loaded->opened_wall_ms && now->wall_ms > loaded->opened_wall_ms;
-    return known ? (uint64_t)(now->wall_ms - loaded->opened_wall_ms) : 0;
+    uint64_t age = known ? (uint64_t)(now->wall_ms - loaded->opened_wall_ms) : 0;
+    return age < GW_LEDGER_KEEP_MS - GRACE_MS ? age : GW_LEDGER_KEEP_MS - GRACE_MS;
 }
 
 static void enter(struct gw_ledger *ledger, const struct loaded *loaded,
@@ -262,15 +268,9 @@ int gw_ledger_store_load(struct gw_spool *spool, struct gw_ledger *ledger,
         qsort(load.entries, load.count, sizeof *load.entries, compare_age);
     gw_ledger_watch(ledger, forget, spool);
     for (size_t i = 0; i < load.count; i++) {
-        const struct loaded *loaded = &load.entries[i];
-        const struct gw_ledger_entry *entry = &loaded->entry;
-        if (!entry->under_way && age_of(loaded, now) > GW_LEDGER_KEEP_MS) {
-            forget(spool, entry);
-            continue;
-        }
-        enter(ledger, loaded, now);
-        if (entry->under_way && unfinished)
-            unfinished(user, entry);
+        enter(ledger, &load.entries[i], now);
+        if (load.entries[i].entry.under_way && unfinished)
+            unfinished(user, &load.entries[i].entry);
     }
     gw_memory_release(load.entries);
     return 0;

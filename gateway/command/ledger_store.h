@@ -15,10 +15,10 @@ struct gw_ledger_now {
     int64_t wall_ms;    /* 0: it cannot be trusted */
 };
 
-/* Fills an empty ledger with what a run before kept, the oldest first; expired entries are dropped
- * from the spool, unless they were under way. Between create and start of the spool. `unfinished`
- * is called with each entry that was under way when that run ended: its control may have operated,
- * and it stays under way here until it is closed. 0, or GW_SPOOL_FILE or GW_SPOOL_MEMORY. */
+/* Fills an empty ledger with what a run before kept, the oldest first. None is too old at a start:
+ * each has a day of running at least. Between create and start of the spool. `unfinished` is called
+ * with each entry that was under way when that run ended: its control may have operated, and it
+ * stays under way here until it is closed. 0, or GW_SPOOL_FILE or GW_SPOOL_MEMORY. */
 int gw_ledger_store_load(struct gw_spool *spool, struct gw_ledger *ledger,
                          const struct gw_ledger_now *now,
                          void (*unfinished)(void *user, const struct gw_ledger_entry *entry),

@@ -201,8 +201,12 @@ static void test_seven_days(void **state)
     restart(site, 3 * DAY_MS);
     assert_non_null(find(site, "old"));
     restart(site, 2 * DAY_MS);
+    assert_non_null(find(site, "old")); /* if the clock is right */
+    pass(site, DAY_MS + 1);
     assert_null(find(site, "old"));
     assert_non_null(find(site, "new"));
+    open_id(site, "newest", "1"); /* which looks for those that are too old */
+    close_id(site, "newest");
     restart(site, -20 * DAY_MS); /* a clock that is not set: nothing is forgotten for it */
     assert_non_null(find(site, "new"));
     assert_null(find(site, "old")); /* it is gone from the disk too */
@@ -227,8 +231,27 @@ static void test_a_clock_that_is_not_set(void **state)
     assert_non_null(find(site, "a"));
     assert_non_null(find(site, "b"));
     restart(site, START_MS + 8 * DAY_MS);
+    pass(site, 2 * DAY_MS);
     assert_null(find(site, "b"));
     assert_non_null(find(site, "a")); /* nobody knows when that was */
+}
+
+/* A start while the clock is weeks ahead, or decades behind, costs no id. */
+static void test_a_clock_that_was_wrong(void **state)
+{
+    struct site *site = *state;
+    open_id(site, "a", "1");
+    close_id(site, "a");
+    restart(site, 30 * DAY_MS);
+    assert_non_null(find(site, "a"));
+    restart(site, -30 * DAY_MS);
+    assert_non_null(find(site, "a"));
+    restart(site, 1000 - START_MS);
+    open_id(site, "b", "1");
+    close_id(site, "b");
+    restart(site, START_MS);
+    assert_non_null(find(site, "a"));
+    assert_non_null(find(site, "b"));
 }
 
 /* However long the gateway was away, it answers for what it left. */
@@ -313,6 +336,7 @@ int main(void)
         TEST(test_a_cancelled_id_is_free),
         TEST(test_seven_days),
         TEST(test_a_clock_that_is_not_set),
+        TEST(test_a_clock_that_was_wrong),
         TEST(test_under_way_for_weeks),
         TEST(test_no_more_than_there_is_room_for),
         TEST(test_records),
