@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publishes controls with ids, and asks again with the same id until there is a result."""
+"""Publishes controls with ids, and asks again with the same id until there is a result; and now and
+then when there is one."""
 
 import collections
 import json
@@ -12,7 +13,9 @@ from mqtt_client import Client
 
 RETRY_S = 1.5
 TICK_S = 0.02
-LIVES_S = (0.3, 1, 3, 8)
+LIVES_S = (0.3, 1, 3, 8, 20)
+LATER_S = 25  # at most, after the result
+NEW_LIFE_S = 5
 FINAL = {"done", "failed", "unknown"}
 ASK_AGAIN = {"busy", "offline", "rate"}  # nothing was sent; the same id may be used
 DECOY = 1000000  # values that nobody asks for in earnest
@@ -25,6 +28,7 @@ class Command:
         self.until = time.time() + life
         self.expires = int(self.until * 1000) + off_ms
         self.time = int(time.time() * 1000) + off_ms
+        self.asked_later = False
         self.results = []
         self.straddled = False
         self.sent, self.sent_at, self.wanted_at = 0, 0, 0
@@ -36,9 +40,11 @@ class Command:
     def topic(self):
         return f"dnp3/field/{self.outstation}/set/{self.control}"
 
-    def payload(self, value=None):
-        return json.dumps({"value": value or self.value, "id": self.id, "expires": self.expires,
-                           "time": self.time, "by": "campaign"})
+    def payload(self, value=None, expires=None):
+        """Every other one does not say when it was made."""
+        return json.dumps({"value": value or self.value, "id": self.id,
+                           "expires": expires or self.expires, "by": "campaign",
+                           **({"time": self.time} if self.value % 2 else {})})
 
     def outcome(self):
         """Of several results the one that says most."""
@@ -55,13 +61,15 @@ class Commander:
     def __init__(self, port, outstations, rate, seed):
         self.outstations, self.rate = outstations, rate
         self.dice = random.Random(f"{seed} controls")
+        self.later_dice = random.Random(f"{seed} later")
+        self.later = []  # (when, command): it has a result, and its id must not operate again
         self.commands = []
         self.by_id = {}
         self.open = collections.deque()
         self.reasons = collections.Counter()
         self.off_ms, self.jumping = 0, False
         self.lock = threading.Lock()
-        self.stopping = self.paused = False
+        self.stopping = False
         self.client = Client(port, "commander", ["dnp3/+/+/result/#"], on_message=self._result,
                              keep=False)
         self.client.wait_subscribed()
@@ -95,6 +103,11 @@ class Commander:
                 if command.until > time.time():
                     return
             command.wanted_at = float("inf")
+            if result["outcome"] in FINAL and not command.asked_later and \
+                    self.later_dice.random() < 0.25:
+                command.asked_later = True
+                wait = self.later_dice.uniform(0.5, LATER_S)
+                self.later.append((time.monotonic() + wait, command))
         if result["outcome"] == "done" and not result["repeated"] and command.value % 20 == 0:
             # Somebody takes the id for another value.
             self._publish(command.topic(), command.payload(DECOY + command.value))
@@ -136,7 +149,7 @@ class Commander:
             now = time.monotonic()
             due = min(due + self.rate * (now - last), self.rate)
             last = now
-            while due >= 1 and not self.paused:
+            while due >= 1:
                 due -= 1
                 self._make()
             self._ask_again(now)
@@ -146,8 +159,13 @@ class Commander:
         with self.lock:
             self.open = collections.deque(c for c in self.open if c.wanted_at != float("inf"))
             late = [c for c in self.open if c.wanted_at <= now]
+            due = [command for when, command in self.later if when <= now]
+            self.later = [entry for entry in self.later if entry[0] > now]
         for command in late:
             self._send(command, again=True)
+        for command in due:
+            expires = int((time.time() + NEW_LIFE_S) * 1000) + self.off_ms
+            self._publish(command.topic(), command.payload(expires=expires))
 
     def waits(self):
         """Commands that may be published again."""

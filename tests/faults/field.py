@@ -37,6 +37,7 @@ TYPE_OF = {"count": "counter", "level": "analog_input"}
 TOPIC_OF = {kind: name for name, kind in TYPE_OF.items()}
 
 SHIMS = ("slow_disk.so", "jumping_clock.so")  # put before the gateway
+NEEDED = (*SHIMS, "spool_list")
 
 
 class Group:
@@ -115,38 +116,58 @@ class Peer:
     """The third-party outstation: what it is told to update, and what it says of controls."""
 
     def __init__(self, python, port, address, log):
-        self.values = dict.fromkeys([(kind, i) for kind in TOPIC_OF for i in range(POINTS)], 0)
+        self.argv = [python, PEER, "--port", str(port), "--address", str(address)]
+        self.log = log
+        self.generations = []  # of each start, how many events each point made
         self.operated = []  # (when, value)
-        self.ready = threading.Event()
-        self.process = subprocess.Popen(
-            [python, PEER, "--port", str(port), "--address", str(address)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.process = None
+        self.lock = threading.Lock()
+        self.start()
 
-    def _listen(self):
-        for line in self.process.stdout:
-            told = json.loads(line)
-            if told.get("ready"):
-                self.ready.set()
-            control = told.get("control")
+    def start(self):
+        with self.lock:
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=self.log, text=True, start_new_session=True)
+            self.generations.append(
+                dict.fromkeys([(kind, i) for kind in TOPIC_OF for i in range(POINTS)], 0))
+        threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True).start()
+
+    def _listen(self, stdout):
+        for line in stdout:
+            try:
+                control = json.loads(line).get("control")
+            except ValueError:
+                continue  # its last words
             if control and control["stage"] != "select":
                 self.operated.append((time.time(), int(control["value"])))
 
     def update(self):
         """One event of each point."""
-        points = []
-        for kind, index in self.values:
-            self.values[kind, index] += 1
-            points.append((kind, index, self.values[kind, index]))
-        self.process.stdin.write(json.dumps({"update": points}) + "\n")
-        self.process.stdin.flush()
+        with self.lock:
+            if not self.process:
+                return
+            values, base = self.generations[-1], (len(self.generations) - 1) * GENERATION
+            for point in values:
+                values[point] += 1
+            points = [(kind, index, base + number) for (kind, index), number in values.items()]
+            self.process.stdin.write(json.dumps({"update": points}) + "\n")
+            self.process.stdin.flush()
 
-    def made(self):
-        return sum(self.values.values())
+    def tallies(self):
+        """As Field.tallies. It cannot say what it was rid of when it was killed."""
+        return {("peer", kind, index, generation):
+                (made, made if generation == len(self.generations) - 1 else 0)
+                for generation, values in enumerate(self.generations)
+                for (kind, index), made in values.items()}
 
-    def close(self):
-        self.process.kill()
-        self.process.wait()
+    def kill(self):
+        with self.lock:
+            process, self.process = self.process, None
+        if process:
+            process.kill()
+            process.wait()
+
+    close = kill
 
 
 class Field:
@@ -169,7 +190,7 @@ class Field:
         self.clock_file = self._file("clock", struct.pack("q", 0))
         self.disk_file = self._file("disk-control", b"0 0\n")
         self.children = {name: Children(self.folder) for name in ("broker", *self.groups)}
-        gateway = os.path.join(binaries, "dnp3-mqtt")
+        gateway = self.tool("dnp3-mqtt")
         self.children["gateway"] = Children(self.folder, env=dict(
             os.environ, DNP3_CLOCK_CONTROL=self.clock_file, DNP3_DISK_BELOW=self.disk.path,
             DNP3_DISK_CONTROL=self.disk_file,
@@ -180,6 +201,23 @@ class Field:
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
+
+    def tool(self, name):
+        return os.path.join(self.bin, name)
+
+    @property
+    def spool_file(self):
+        """None where the gateway has none."""
+        path = self.path("disk", "spool", "spool.mdb")
+        return path if os.path.exists(path) else None
+
+    def spool_holder(self):
+        """The process that says it has the spool's directory."""
+        try:
+            with open(self.path("disk", "spool", "lock"), encoding="ascii") as file:
+                return int(file.read() or 0)
+        except FileNotFoundError:
+            return 0
 
     def _file(self, name, octets):
         with open(self.path(name), "wb") as file:
@@ -280,28 +318,50 @@ class Field:
                 name="broker")
             os.chmod(self.folder, 0o777)
         elif name == "gateway":
-            self.processes[name] = self.children[name].start(
-                name, [os.path.join(self.bin, "dnp3-mqtt"), "run", "-c", self.path("gateway.json")])
+            self.processes[name] = self.children[name].start(name, self._gateway_argv())
         else:
             self._start_sim(self.groups[name])
+
+    def _gateway_argv(self):
+        return [self.tool("dnp3-mqtt"), "run", "-c", self.path("gateway.json")]
 
     def _start_sim(self, group):
         self.generation[group.name] += 1
         generation = self.generation[group.name]
         rate = self.rate * group.share / sum(g.share for g in self.groups.values())
         self.processes[group.name] = self.children[group.name].start(
-            group.name, [os.path.join(self.bin, "dnp3-sim"), "-c", self.path(group.name + ".json"),
+            group.name, [self.tool("dnp3-sim"), "-c", self.path(group.name + ".json"),
                          "--numbered", "--number-from", str(generation * GENERATION),
                          "--events-per-second", f"{rate:.2f}", "--event-buffer", "20000",
                          "--tally", self.path(f"{group.name}.{generation}.tally"),
                          *group.options])
 
-    def stop(self, name, kill=False):
+    def take(self, name):
+        """From now on nobody starts it again when it ends."""
         process = self.processes.pop(name)
         self.weigh(name, process)
+        return process
+
+    def end(self, name, process):
+        return self.children[name].stop_one(process)
+
+    def stop(self, name, kill=False):
+        process = self.take(name)
         if kill:
             process.kill()
-        return self.children[name].stop_one(process)
+        return self.end(name, process)
+
+    def run_second_gateway(self):
+        """(exit code, what it said) of one with the configuration of the first."""
+        done = subprocess.run(self._gateway_argv(), env=self.children["gateway"].env,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=30, check=False)
+        return done.returncode, done.stdout.decode("utf-8", "replace")
+
+    def forget_broker(self):
+        """What it wrote down; it is not running."""
+        for path in glob.glob(self.path("mosquitto.db*")):
+            os.unlink(path)
 
     def signal(self, name, number):
         self.processes[name].send_signal(number)
@@ -330,7 +390,7 @@ class Field:
 
     def tallies(self):
         """(outstation, type, index, generation) -> (made, confirmed)."""
-        tallies = {}
+        tallies = self.peer.tallies() if self.peer else {}
         for path in glob.glob(self.path("*.tally")):
             generation = int(path.split(".")[-2])
             with open(path, encoding="ascii", errors="replace") as file:
@@ -347,8 +407,8 @@ class Field:
         with open(self.clock_file, "r+b") as file:
             file.write(struct.pack("q", off_ms))
 
-    def tell_disk(self, delay_ms, error):
-        self._file("disk-control.new", f"{delay_ms} {error}\n".encode())
+    def tell_disk(self, delay_ms, error, every=1):
+        self._file("disk-control.new", f"{delay_ms} {error} {every}\n".encode())
         os.rename(self.disk_file + ".new", self.disk_file)
 
     def close(self):
@@ -375,4 +435,4 @@ def peer_python():
     return None
 
 
-__all__ = ["Failed", "Field", "SHIMS", "peer_python"]
+__all__ = ["Failed", "Field", "NEEDED", "peer_python"]

@@ -7,6 +7,7 @@ import heapq
 import os
 import pty
 import random
+import re
 import selectors
 import socket
 import struct
@@ -18,6 +19,16 @@ import tty
 CHUNK = 65536
 KEEP_MOST = 1 << 19  # octets that a flow keeps; then its sender waits
 NOTICEABLE_S = 0.02
+FRAME = re.compile(rb"\x05\x64")
+FUNCTION_AT = 12  # in a frame, where it is the first one of a fragment
+FIRST = 0x40  # of the transport octet, two before it
+
+
+def functions(octets):
+    """The function codes of the requests that begin in what was sent in one piece."""
+    starts = (match.start() for match in FRAME.finditer(octets))
+    return {octets[at + FUNCTION_AT] for at in starts
+            if at + FUNCTION_AT < len(octets) and octets[at + FUNCTION_AT - 2] & FIRST}
 
 
 class Hub:
@@ -59,6 +70,12 @@ class Hub:
             return file in self.selector.get_map()
         except ValueError:
             return False
+
+    def settle(self):
+        """All that was asked has been done."""
+        done = threading.Event()
+        self.ask(done.set)
+        done.wait(10)
 
     def _rung(self, _events):
         os.read(self.bell, 4096)
@@ -108,6 +125,20 @@ class Line:
         self.weather = Weather()
         self.dice = random.Random(f"{seed} {name}")
         self.holds = []
+        self.trap = (), None
+
+    def set_trap(self, codes, call):
+        """`call` is called, on the hub's thread, before the next request with one of these function
+        codes passes on to the outstation."""
+        def order():
+            self.trap = codes, call
+        self.hub.ask(order)
+
+    def look(self, octets):
+        codes, call = self.trap
+        if codes and functions(octets) & set(codes):
+            self.trap = (), None
+            call()
 
     def fate(self, octets):
         """What becomes of a chunk."""
@@ -147,6 +178,8 @@ class Flow:
     def took(self, octets):
         line = self.pair.line
         now = time.monotonic()
+        if self.to_outstation:
+            line.look(octets)
         if octets:
             octets = line.fate(octets)
             if not octets:

@@ -8,23 +8,25 @@ SHOWN = 12
 
 
 def unexplained(verdict):
-    """How many of the missing events no damaged spool accounts for."""
-    missing = len(verdict["missing"])
-    if any(at_least for _, at_least in verdict["damage"]):
-        return 0  # nobody knows how many the page held
-    return max(0, missing - sum(lost for lost, _ in verdict["damage"]))
+    """The missing events that no damaged spool accounts for."""
+    excused = {event for damage in verdict["damages"] for event in damage.excuses(verdict["missing"])}
+    return [event for event in verdict["missing"] if event not in excused]
 
 
 def rows(verdict):
     events, controls = verdict["events"], verdict["controls"]
-    explained = len(verdict["missing"]) - unexplained(verdict)
+    lost = len(unexplained(verdict))
     yield "events made by outstations", verdict["made"]
     yield "events that arrived", events.get("events", 0)
     yield "gone with an outstation that was killed, and never confirmed", \
         max(0, verdict["made"] - events.get("events", 0) - len(verdict["missing"]))
-    yield "**lost**", unexplained(verdict)
-    yield "lost with a spool that was damaged on purpose, and told so", explained
+    yield "**lost**", lost
+    yield "lost with a spool that was damaged on purpose, and told so", \
+        len(verdict["missing"]) - lost
+    yield "… of so many that lay in the octets that were destroyed", \
+        sum(len(damage.destroyed) for damage in verdict["damages"])
     yield "**out of order for their point**", len(verdict["disorder"])
+    yield "**retained, and not the last of its point**", len(verdict["retained"])
     yield "twice with the same `id`: sent again by MQTT or from the spool", \
         events.get("twice, same id", 0)
     yield "twice with a new `id`: repeated by an outstation", events.get("twice, new id", 0)
@@ -32,6 +34,7 @@ def rows(verdict):
     for outcome in ("done", "refused", "failed", "unknown"):
         yield f"… `{outcome}`", controls.get(f"outcome {outcome}", 0)
     yield "… asked again with the same `id`", controls.get("asked again", 0)
+    yield "… asked again although there was a result", controls.get("asked later", 0)
     yield "**operated twice**", controls.get("operated twice", 0)
     yield "**operated after expiry**", controls.get("operated after expiry", 0)
     yield "**without a result**", controls.get("without a result", 0)
@@ -55,8 +58,11 @@ def problems(verdict):
     """Sentences; none when all is well."""
     for failure in verdict["failures"]:
         yield f"the campaign itself: {failure}"
-    if unexplained(verdict):
-        yield f"{unexplained(verdict)} events lost: {verdict['missing'][:SHOWN]}"
+    lost = unexplained(verdict)
+    if lost:
+        yield f"{len(lost)} events lost: {lost[:SHOWN]}"
+    if verdict["retained"]:
+        yield f"retained is older than what came: {verdict['retained'][:SHOWN]}"
     if verdict["disorder"]:
         yield f"{len(verdict['disorder'])} events out of order: {verdict['disorder'][:SHOWN]}"
     yield from verdict["wrong"][:SHOWN]
@@ -79,6 +85,8 @@ def report(verdict, chosen):
     print(text)
     print(f"latest operation {verdict['latest_s']:.3f} s after it expired; "
           f"results by reason: {verdict['reasons']}")
+    for damage in verdict["damages"]:
+        print(f"spool damaged, {damage}")
     if chosen.readme:
         put_into(chosen.readme, text)
     wrong = list(problems(verdict))

@@ -7,10 +7,24 @@ import datetime
 import json
 import re
 import threading
+import time
 
 from field import GENERATION, TYPE_OF
+from mqtt_client import Client
 
 LATE_S = 0.25  # between the gateway's last look at the clock and the simulator's log line
+
+
+RETAINED_S = 10
+
+
+def point_of(topic):
+    """(outstation, type, index), or None where it is no point of the campaign."""
+    parts = topic.split("/")
+    name, _, index = parts[-1].partition("-")
+    if len(parts) != 5 or parts[3] != "point" or name not in TYPE_OF:
+        return None
+    return parts[2], TYPE_OF[name], int(index)
 
 
 class Arrivals:
@@ -24,18 +38,15 @@ class Arrivals:
         self.lock = threading.Lock()
 
     def take(self, message):
-        parts = message.topic.split("/")
-        if len(parts) != 5 or parts[3] != "point" or not message.payload:
+        point = point_of(message.topic)
+        if not point or not message.payload:
             return
         payload = json.loads(message.payload)
-        name, _, index = parts[4].partition("-")
-        if name not in TYPE_OF:
-            return
         if payload["source"] != "event":
             self.counts["values that are no events"] += 1
             return
         with self.lock:
-            self._count((parts[2], TYPE_OF[name], int(index)), int(payload["value"]), payload["id"])
+            self._count(point, int(payload["value"]), payload["id"])
 
     def _count(self, point, value, identity):
         seen = self.points.setdefault(point, {})
@@ -56,16 +67,28 @@ class Arrivals:
         with self.lock:
             return self.counts["events"]
 
-    def missing(self, tallies, peer=None):
+    def behind(self, peer):
+        """Events of the third party that are still on their way."""
+        latest = len(peer.generations) - 1
+        with self.lock:
+            return sum(made - sum(value > generation * GENERATION
+                                  for value in self.points.get((name, kind, index), ()))
+                       for (name, kind, index, generation), (made, _) in peer.tallies().items()
+                       if generation == latest)
+
+    def stale(self, values):
+        """[(point, its value, the last event's)] where `values` (point -> number or None) are
+        behind what arrived."""
+        with self.lock:
+            return [(point, values.get(point), last) for point, last in self.highest.items()
+                    if (values.get(point) or 0) < last]
+
+    def missing(self, tallies):
         """[(point, generation, number)] that the outstation is rid of, or made before a later one
         that arrived, and that never came."""
-        wanted = dict(tallies)
-        if peer:
-            for (kind, index), made in peer.values.items():
-                wanted["peer", kind, index, 0] = made, made
         missing = []
         with self.lock:
-            for (name, kind, index, generation), (_, confirmed) in wanted.items():
+            for (name, kind, index, generation), (_, confirmed) in tallies.items():
                 seen = self.points.get((name, kind, index), ())
                 base = generation * GENERATION
                 highest = max((v - base for v in seen if base < v <= base + GENERATION), default=0)
@@ -73,6 +96,34 @@ class Arrivals:
                             for number in range(1, max(confirmed, highest) + 1)
                             if base + number not in seen]
         return missing
+
+
+def retained_values(port):
+    """What somebody finds who comes now: point -> its value."""
+    values = {}
+
+    def take(message):
+        point = point_of(message.topic)
+        if point and message.payload:
+            values[point] = json.loads(message.payload)["value"]
+    client = Client(port, "visitor", ["dnp3/+/+/point/#", "visit"], on_message=take, clean=True)
+    client.wait_subscribed()
+    client.publish("visit", "")
+    client.wait(lambda messages: any(m.topic == "visit" for m in messages), RETAINED_S,
+                "what is retained")
+    client.close()
+    return values
+
+
+def judge_retained(port, arrivals):
+    """[(point, what is retained, the last event)] where that is older; what is on its way is waited
+    for."""
+    deadline = time.monotonic() + RETAINED_S
+    while True:
+        stale = arrivals.stale(retained_values(port))
+        if not stale or time.monotonic() > deadline:
+            return stale
+        time.sleep(0.2)
 
 
 # Controls.
@@ -111,6 +162,7 @@ def judge_controls(field, commands, wall_minus_steady):
         outcome = command.outcome()
         counts[f"outcome {outcome}"] += 1
         counts["asked again"] += command.sent > 1
+        counts["asked later"] += command.asked_later
         if outcome is None:
             wrong.append(f"{command} has no result")
             counts["without a result"] += 1

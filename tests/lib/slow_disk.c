@@ -2,8 +2,9 @@
 /* A disk that is slow or fails, put before a program with LD_PRELOAD:
  *
  *   DNP3_DISK_BELOW    directory; files elsewhere are left alone
- *   DNP3_DISK_CONTROL  file with two numbers, read at each write that waits for the disk: how many
- *                      milliseconds it takes, and the errno it ends with (0: none). No file: 0 0.
+ *   DNP3_DISK_CONTROL  file with numbers, read at each write that waits for the disk: how many
+ *                      milliseconds it takes, the errno it ends with (0: none), and where there is
+ *                      a third one, n: that only every nth ends so. No file: 0 0.
  *
  * What waits for the disk: fdatasync, fsync, and pwrite to a descriptor with O_DSYNC, which is how
  * LMDB writes the page that makes a commit valid. */
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +42,8 @@ static bool is_below(int fd)
     return strncmp(path, below, strlen(below)) == 0;
 }
 
+static atomic_long calls;
+
 /* Waits as told. The errno to end with, or 0. */
 static int disk_answer(int fd)
 {
@@ -56,10 +60,11 @@ static int disk_answer(int fd)
         return 0;
     char *end;
     long delay_ms = strtol(text, &end, 10);
-    long error = strtol(end, NULL, 10);
+    long error = strtol(end, &end, 10);
+    long every = strtol(end, NULL, 10);
     const struct timespec delay = {.tv_sec = delay_ms / 1000, .tv_nsec = delay_ms % 1000 * 1000000};
     nanosleep(&delay, NULL);
-    return (int)error;
+    return every > 1 && atomic_fetch_add(&calls, 1) % every ? 0 : (int)error;
 }
 
 static int fail(int error)
