@@ -364,9 +364,29 @@ static enum gw_verdict start(struct gw_command *incoming)
     return gw_verdict_of_error(error);
 }
 
+/* Whether it was done went with a damaged spool. */
+static void disown(struct gw_command *command)
+{
+    struct gw_commands *commands = command->commands;
+    command->result = (struct gw_control_result){.outcome = GW_OUTCOME_UNKNOWN,
+                                                 .reason = GW_VERDICT_RESTARTED,
+                                                 .time_ms = commands->host.wall_ms(commands->user)};
+    command->detail = GW_COMMAND_DISOWNED;
+    command->receipt =
+        gw_ledger_keeper_disown(commands->keeper, command->scope, &command->message.id,
+                                &command->message.value, &command->result);
+    publish_result(command, &command->result, false);
+}
+
 static void act(struct gw_command *command, const struct gw_mqtt_message *mqtt)
 {
     if (answer_again(command)) {
+        release(command);
+        return;
+    }
+    if (command->in_ledger &&
+        gw_ledger_keeper_doubts(command->commands->keeper, command->message.time_ms)) {
+        disown(command);
         release(command);
         return;
     }

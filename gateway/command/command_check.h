@@ -13,6 +13,11 @@ enum {
     GW_COMMAND_REPEAT_MS = 2000 /* without an id the same again within this is a repeat */
 };
 
+/* Of what may have operated before the spool was damaged: nobody knows. */
+#define GW_COMMAND_DISOWNED                                                                        \
+    "its id may have gone with a damaged spool: for a minute, only a command with a time is "      \
+    "obeyed"
+
 /* When a message is judged. */
 struct gw_command_moment {
     uint64_t now_ms; /* steady clock */

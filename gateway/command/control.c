@@ -413,6 +413,18 @@ static bool answer_again(struct gw_controls *controls, const struct control_inco
     return true;
 }
 
+/* Whether it has operated went with a damaged spool. */
+static void disown(struct gw_controls *controls, const struct control_incoming *in, uint64_t scope)
+{
+    const struct gw_control_result result = {
+        .outcome = GW_OUTCOME_UNKNOWN, .reason = GW_VERDICT_RESTARTED, .time_ms = in->wall_ms};
+    struct reply reply = reply_to_message(controls, in);
+    reply.receipt = gw_ledger_keeper_disown(controls->keeper, scope, &in->message.id,
+                                            &in->message.value, &result);
+    publish_result(controls, &reply, &in->message, &result, false, GW_COMMAND_DISOWNED);
+    controls->host.look(controls->user, in->outstation, in->control->map->feedback);
+}
+
 static const char *no_own_keys(void *user, const char *key, const json_t *value, bool *known)
 {
     (void)user;
@@ -497,6 +509,8 @@ bool gw_controls_message(struct gw_controls *controls, const struct gw_mqtt_mess
     verdict = gw_control_check_rules(controls, &in);
     if (verdict == GW_VERDICT_OK)
         operate(controls, &in, scope);
+    else if (verdict == GW_VERDICT_RESTARTED)
+        disown(controls, &in, scope);
     else
         refuse(controls, &in, verdict);
     return true;

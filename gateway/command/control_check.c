@@ -64,6 +64,15 @@ static struct gw_command_moment moment_of(struct gw_controls *controls,
                                       .max_age_ms = in->control->map->max_age_ms};
 }
 
+/* It may be one that operated, whose id is gone. Before its age is looked at: a refusal would say
+ * that it did not. */
+static enum gw_verdict check_doubt(struct gw_controls *controls, struct control_incoming *in)
+{
+    return in->message.id.length && gw_ledger_keeper_doubts(controls->keeper, in->message.time_ms)
+               ? GW_VERDICT_RESTARTED
+               : GW_VERDICT_OK;
+}
+
 static enum gw_verdict check_clock(struct gw_controls *controls, struct control_incoming *in)
 {
     const struct gw_command_moment moment = moment_of(controls, in);
@@ -147,8 +156,8 @@ static enum gw_verdict check_busy(struct gw_controls *controls, struct control_i
 enum gw_verdict gw_control_check_rules(struct gw_controls *controls, struct control_incoming *in)
 {
     static enum gw_verdict (*const checks[])(struct gw_controls *, struct control_incoming *) = {
-        check_inhibited, check_value,  check_required, check_clock, check_expiry,
-        check_armed,     check_repeat, check_rate,     check_busy,
+        check_inhibited, check_value, check_required, check_doubt, check_clock,
+        check_expiry,    check_armed, check_repeat,   check_rate,  check_busy,
     };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         enum gw_verdict verdict = checks[i](controls, in);

@@ -117,7 +117,8 @@ void gw_control_await(struct control_job *job);
 enum gw_verdict gw_control_check_message(struct gw_controls *controls, struct control_incoming *in);
 /* May it be armed? Needs a known control. */
 enum gw_verdict gw_control_check_arming(struct gw_controls *controls, struct control_incoming *in);
-/* May it operate now? Fills `state`, `command` and `deadline_ms`. */
+/* May it operate now? Fills `state`, `command` and `deadline_ms`. RESTARTED: nobody knows whether
+ * it has. */
 enum gw_verdict gw_control_check_rules(struct gw_controls *controls, struct control_incoming *in);
 
 #endif

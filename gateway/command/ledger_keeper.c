@@ -7,7 +7,11 @@
 #include "gateway/base/memory.h"
 #include "gateway/command/ledger_store.h"
 
-enum { SLOTS = 256 }; /* with more at a time, commands are refused until the disk comes after */
+enum {
+    SLOTS = 256, /* with more at a time, commands are refused until the disk comes after */
+    /* Who asks again with an id does so soon after the gateway is back. */
+    DOUBT_MS = 60000
+};
 
 enum slot_state {
     SLOT_FREE,
@@ -35,6 +39,8 @@ struct gw_ledger_keeper {
     struct gw_ledger_entry *unfinished; /* of the run before, until they are given */
     size_t unfinished_count, unfinished_room;
     bool short_of_memory;
+    uint64_t doubt_until_ms; /* steady; 0: the spool had all that a run before left */
+    int64_t began_wall_ms;   /* 0: the clock was not set */
 };
 
 struct gw_ledger_keeper *gw_ledger_keeper_create(uint32_t ids,
@@ -89,15 +95,38 @@ static void note_unfinished(void *user, const struct gw_ledger_entry *entry)
     keeper->unfinished[keeper->unfinished_count++] = *entry;
 }
 
+/* Ids lie in the same file as messages, and nobody knows how many there were. */
+static void begin_doubt(struct gw_ledger_keeper *keeper, const struct gw_ledger_now *now)
+{
+    struct gw_spool_state state;
+    gw_spool_state(keeper->spool, &state);
+    if (state.word != GW_SPOOL_IS_DAMAGED)
+        return;
+    keeper->doubt_until_ms = now->steady_ms + DOUBT_MS;
+    keeper->began_wall_ms = now->wall_ms;
+    gw_log(GW_LOG_WARNING, "spool",
+           "ids of commands may have gone with the damaged file: for %d s a command with an id and "
+           "without a time after this start is answered as unknown",
+           DOUBT_MS / 1000);
+}
+
 int gw_ledger_keeper_load(struct gw_ledger_keeper *keeper, struct gw_spool *spool)
 {
     const struct gw_ledger_now now = now_of(keeper);
     int error = gw_ledger_store_load(spool, keeper->ledger, &now, note_unfinished, keeper);
     if (!error && keeper->short_of_memory)
         error = GW_SPOOL_MEMORY;
-    if (!error)
-        keeper->spool = spool;
-    return error;
+    if (error)
+        return error;
+    keeper->spool = spool;
+    begin_doubt(keeper, &now);
+    return 0;
+}
+
+bool gw_ledger_keeper_doubts(const struct gw_ledger_keeper *keeper, int64_t time_ms)
+{
+    bool made_since = keeper->began_wall_ms && time_ms > keeper->began_wall_ms;
+    return !made_since && steady(keeper) < keeper->doubt_until_ms;
 }
 
 void gw_ledger_keeper_unfinished(struct gw_ledger_keeper *keeper,
@@ -173,6 +202,23 @@ int gw_ledger_keeper_open(struct gw_ledger_keeper *keeper, uint64_t scope,
     free_slot(keeper, slot);
     gw_ledger_cancel(keeper->ledger, scope, id);
     return error;
+}
+
+static void nobody_waits(void *user, int error)
+{
+    (void)user;
+    (void)error;
+}
+
+uint32_t gw_ledger_keeper_disown(struct gw_ledger_keeper *keeper, uint64_t scope,
+                                 const struct gw_command_text *id,
+                                 const struct gw_command_value *value,
+                                 const struct gw_control_result *result)
+{
+    static struct gw_ledger_waiter nobody = {.kept = nobody_waits};
+    if (gw_ledger_keeper_open(keeper, scope, id, value, &nobody) < 0)
+        gw_ledger_open(keeper->ledger, scope, id, value, steady(keeper));
+    return gw_ledger_keeper_close(keeper, scope, id, result);
 }
 
 void gw_ledger_keeper_leave(struct gw_ledger_keeper *keeper, const struct gw_ledger_waiter *waiter)

@@ -64,15 +64,25 @@ static int stop(void **state)
     return gw_memory_used(GW_OWNER_CONTROLS) + gw_memory_used(GW_OWNER_SPOOL) == 0 ? 0 : -1;
 }
 
-/* As after kill -9: nobody was told anything, and the steady clock begins anew. */
-static void restart(void)
+static void end_run(void)
 {
     ledger_bench_end(&bench);
     forget_results();
     host->request = NULL;
+}
+
+static void begin_run(void)
+{
     host->now_ms = 100;
     host->wall_ms += 3000;
     ledger_bench_start(&bench, controls, commands, switch_file);
+}
+
+/* As after kill -9: nobody was told anything, and the steady clock begins anew. */
+static void restart(void)
+{
+    end_run();
+    begin_run();
 }
 
 static void send_on(const char *topic, const char *payload)
@@ -431,6 +441,84 @@ static void test_as_many_as_there_is_room_for(void **state)
     assert_in_range(host->published, sent - 1, sent);
 }
 
+/* All of the file but its end is zeros. */
+static void damage_spool(void)
+{
+    char path[400];
+    static const char zeros[1 << 20];
+    bench_file(&bench.spool, "spool.mdb", path);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    assert_in_range(size, 1, sizeof zeros);
+    assert_int_equal(fwrite(zeros, 1, size - 1, file), size - 1);
+    fclose(file);
+}
+
+static void restart_damaged(void)
+{
+    end_run();
+    damage_spool();
+    begin_run();
+}
+
+/* What is asked again may have operated; what says that it was made since has not. */
+static void test_ids_that_went_with_the_spool(void **state)
+{
+    (void)state;
+    open_breaker("a");
+    ledger_bench_settle(&bench);
+    finish_done();
+    restart_damaged();
+    open_breaker("a");
+    expect_result("a", "unknown", "restarted", false);
+    expect_text("\"may_have_operated\":true");
+    assert_int_equal(host->looked, 1);
+    open_breaker("a");
+    expect_result("a", "unknown", "restarted", true);
+    command("breaker", "{\"value\":\"open\",\"id\":\"b\",\"time\":1763719202000}");
+    expect_result("b", "unknown", "restarted", false);
+    command("breaker", "{\"value\":\"open\",\"id\":\"late\",\"expires\":1763719202500}");
+    expect_result("late", "unknown", "restarted", false); /* `expired` would say: not operated */
+    freeze("f");
+    expect_result("f", "unknown", "restarted", false);
+    ledger_bench_settle(&bench);
+    assert_int_equal(host->operated, 0);
+    command("breaker", "{\"value\":\"open\",\"id\":\"since\",\"time\":1763719203500}");
+    ledger_bench_settle(&bench);
+    assert_int_equal(host->operated, 1);
+    finish_done();
+}
+
+/* It lasts a minute; what was answered meanwhile stays so, on the disk too. */
+static void test_the_doubt_ends(void **state)
+{
+    (void)state;
+    restart_damaged();
+    host->now_ms += 59000;
+    open_breaker("a");
+    expect_result("a", "unknown", "restarted", false);
+    ledger_bench_settle(&bench);
+    ledger_bench_tell(&bench);
+    host->now_ms += 1000;
+    open_breaker("a");
+    expect_result("a", "unknown", "restarted", true);
+    open_breaker("b");
+    ledger_bench_settle(&bench);
+    assert_int_equal(host->operated, 1);
+    finish_done();
+    ledger_bench_tell(&bench);
+    restart();
+    open_breaker("a");
+    expect_result("a", "unknown", "restarted", true);
+    open_breaker("c"); /* the file is sound */
+    ledger_bench_settle(&bench);
+    assert_int_equal(host->operated, 1);
+    finish_done();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -451,6 +539,8 @@ int main(void)
         TEST(test_a_time_sync_waits_too),
         TEST(test_a_control_that_is_gone),
         TEST(test_as_many_as_there_is_room_for),
+        TEST(test_ids_that_went_with_the_spool),
+        TEST(test_the_doubt_ends),
     };
     return cmocka_run_group_tests_name("control_ledger", tests, load, unload);
 }
