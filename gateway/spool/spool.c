@@ -12,7 +12,8 @@
 enum {
     QUEUE_MIN = 4 * GW_SPOOL_RECORD_MAX,
     QUEUE_SHARE = 16, /* a commit is at most this part of the file, less than what is kept free */
-    HANDLES = 3
+    HANDLES = 3,
+    LOSS_TEXT = 64
 };
 
 const char *gw_spool_error_text(int error)
@@ -83,18 +84,33 @@ static void count_message(void *user, const struct gw_spool_record *record)
     gw_spool_backlog_add(spool->backlog, record->message.point);
 }
 
+/* How many messages went with a damaged file. */
+static void write_loss(char to[LOSS_TEXT], const struct gw_spool_rescue *rescue)
+{
+    unsigned long long least = rescue->lost;
+    unsigned long long most = rescue->lost_most;
+    if (rescue->uncounted)
+        snprintf(to, LOSS_TEXT, "at least %llu", least);
+    else if (least == most)
+        snprintf(to, LOSS_TEXT, "%llu", least);
+    else
+        snprintf(to, LOSS_TEXT, "%llu to %llu", least, most);
+}
+
 static void tell_rescue(struct gw_spool *spool)
 {
+    char loss[LOSS_TEXT];
     const struct gw_spool_rescue *rescue = &spool->rescue;
     if (!rescue->trouble)
         return;
     spool->counts.salvaged = rescue->messages;
     spool->counts.lost = rescue->lost;
+    spool->counts.lost_most = rescue->lost_most;
     spool->counts.lost_uncounted = rescue->uncounted;
+    write_loss(loss, rescue);
     snprintf(spool->cause, sizeof spool->cause,
-             "the file is now %s, because %s: %llu messages taken over, %s%llu lost", rescue->aside,
-             gw_spool_trouble_text(rescue->trouble), (unsigned long long)rescue->messages,
-             rescue->uncounted ? "at least " : "", (unsigned long long)rescue->lost);
+             "the file is now %s, because %s: %llu messages taken over, %s lost", rescue->aside,
+             gw_spool_trouble_text(rescue->trouble), (unsigned long long)rescue->messages, loss);
 }
 
 /* Takes the directory and brings the counts up to its file. */

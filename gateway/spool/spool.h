@@ -196,8 +196,9 @@ struct gw_spool_state {
     uint64_t deleted;
     uint64_t not_safe;   /* messages refused after commit */
     uint64_t salvaged;   /* messages taken over from a damaged file at create */
-    uint64_t lost;       /* that could not be, */
-    bool lost_uncounted; /* and more, nobody knows how many */
+    uint64_t lost;       /* that could not be, at least, */
+    uint64_t lost_most;  /* and at most, */
+    bool lost_uncounted; /* unless nobody knows how many more */
     uint64_t damaged;    /* records found damaged since */
 };
 

@@ -306,6 +306,7 @@ static int rescue_file(const struct gw_spool_directory *directory, size_t max_oc
     rescue->messages = salvage.messages;
     rescue->kept = salvage.kept;
     rescue->lost = salvage.lost;
+    rescue->lost_most = salvage.lost_most;
     rescue->uncounted = salvage.uncounted;
     if (exchange(directory, rescue))
         return fail(why, why_size, "%s cannot be set aside: %s", path, strerror(errno));

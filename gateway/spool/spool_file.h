@@ -33,8 +33,8 @@ struct gw_spool_rescue {
     char aside[32];    /* its name now, in the directory */
     uint64_t messages; /* taken over into the new file */
     uint64_t kept;
-    uint64_t lost;  /* messages that it held besides, as of the youngest commit that can be read */
-    bool uncounted; /* none can: how many were lost is unknown */
+    uint64_t lost, lost_most; /* messages that it held besides: at least, at most */
+    bool uncounted;           /* the youngest commit cannot be read: at most is unknown */
 };
 
 struct gw_spool_directory {

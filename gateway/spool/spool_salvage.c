@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "gateway/base/memory.h"
+#include "gateway/spool/spool_store_internal.h"
 
 enum { WINDOW = 4 * GW_SPOOL_RECORD_MAX, SECTOR = 4096, BATCH = 100 };
 
@@ -144,6 +145,53 @@ static int copy_all(struct search *search)
     return error ? error : gw_spool_store_flush(search->store);
 }
 
+/* As LMDB lays out its two meta pages, behind a number and eight octets. Each commit of the store
+ * is one of LMDB's, so that their numbers go together; they go to the two pages in turn. */
+struct meta {
+    uint32_t magic, version;
+    void *address;
+    size_t map_octets;
+    struct {
+        uint32_t pad;
+        uint16_t flags, depth;
+        size_t branch_pages, leaf_pages, overflow_pages, entries, root;
+    } trees[2];
+    size_t last_page;
+    size_t commit;
+};
+
+static const uint32_t meta_magic = 0xbeefc0de;
+static const off_t meta_at = sizeof(size_t) + 8;
+
+/* Whether the newest mark is that of the youngest commit, or of one that did not come to its end.
+ * Where one meta page is gone it may have been of the commit after the other's. */
+static bool is_youngest(const struct search *search, size_t page_octets)
+{
+    uint64_t youngest = 0;
+    int whole = 0;
+    for (int page = 0; page < GW_SPOOL_METAS; page++) {
+        struct meta meta = {0};
+        off_t at = (off_t)page * (off_t)page_octets + meta_at;
+        if (pread(search->fd, &meta, sizeof meta, at) != (ssize_t)sizeof meta ||
+            meta.magic != meta_magic)
+            continue;
+        whole++;
+        if (meta.commit > youngest)
+            youngest = meta.commit;
+    }
+    return whole && search->mark.commit >= youngest + (whole == 1);
+}
+
+static void count_lost(const struct search *search, struct gw_spool_salvage *salvage)
+{
+    const struct gw_spool_mark *mark = &search->mark;
+    uint64_t places = mark->next - mark->first;
+    uint64_t empty = places > salvage->messages ? places - salvage->messages : 0;
+    salvage->lost = mark->messages > salvage->messages ? mark->messages - salvage->messages : 0;
+    salvage->lost_most = mark->messages < empty ? mark->messages : empty;
+    salvage->uncounted = !is_youngest(search, search->store->page_octets);
+}
+
 int gw_spool_salvage(const char *path, struct gw_spool_store *store,
                      struct gw_spool_salvage *salvage)
 {
@@ -159,9 +207,7 @@ int gw_spool_salvage(const char *path, struct gw_spool_store *store,
     if (!error)
         error = gw_spool_store_each_kept(store, count_kept, &salvage->kept);
     salvage->messages = store->mark.messages;
-    salvage->uncounted = !search.mark.commit;
-    salvage->lost =
-        search.mark.messages > salvage->messages ? search.mark.messages - salvage->messages : 0;
+    count_lost(&search, salvage);
     gw_memory_release(search.window);
     close(search.fd);
     return error;

@@ -8,8 +8,10 @@
 struct gw_spool_salvage {
     uint64_t messages; /* intact, now in the new file */
     uint64_t kept;
-    uint64_t lost;    /* messages that the newest mark counts and that are not among them */
-    bool uncounted;   /* no mark is left: nobody knows how many */
+    /* Messages that the newest mark counts and that are not among them: the least and the most.
+     * They differ where some were deleted out of turn, which may be among them. */
+    uint64_t lost, lost_most;
+    bool uncounted;   /* the youngest commit's mark is gone: `lost` is what an older one knows */
     uint64_t foreign; /* records of another format, left where they are */
 };
 
