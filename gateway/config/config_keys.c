@@ -129,16 +129,6 @@ static void read_version(const struct gw_reader *reader, const json_t *value,
         gw_keys_expected(reader, path, "5 or \"3.1.1\"");
 }
 
-static void read_max_rate(const struct gw_reader *reader, const json_t *value,
-                          const struct gw_json_path *path, void *field)
-{
-    (void)field;
-    if (!json_is_number(value) || json_number_value(value) < 0)
-        gw_keys_expected(reader, path, "a number of messages a second, 0 for no limit");
-    else if (json_number_value(value) != 0)
-        gw_json_error(reader->file, path, "a limit is not built yet in this version: only 0 is");
-}
-
 static const struct gw_word republish_words[] = {{"if_lost", GW_REPUBLISH_IF_LOST},
                                                  {"always", GW_REPUBLISH_ALWAYS},
                                                  {"never", GW_REPUBLISH_NEVER},
@@ -198,9 +188,10 @@ static const struct gw_key mqtt_rows[] = {
      MQTT(retain),
      .help = "For points."},
     {.name = "max_rate",
-     .read = read_max_rate,
+     .type = GW_KEY_NUMBER,
+     .max = 1000000,
      .fallback = "0",
-     .schema = "{\"type\":\"number\",\"enum\":[0]}",
+     MQTT(max_rate),
      .help = "Messages a second, 0 = no limit."},
     {.name = "republish",
      .type = GW_KEY_WORD,

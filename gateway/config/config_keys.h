@@ -27,6 +27,7 @@ struct gw_mqtt_entry {
     uint32_t keep_alive_ms;
     uint8_t version, qos, republish;
     bool retain;
+    double max_rate;
 };
 
 struct gw_topics_entry {

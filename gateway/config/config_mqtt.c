@@ -59,4 +59,5 @@ void gw_load_mqtt(struct gw_loader *loader, const struct gw_json_file *file)
                         "sent, and may be lost");
     mqtt->retain = entry.retain;
     mqtt->republish = entry.republish;
+    mqtt->max_rate = entry.max_rate;
 }

@@ -24,6 +24,7 @@ struct gw_mqtt_config {
     uint8_t qos;       /* of points: 0 or 1 */
     bool retain;       /* of points */
     uint8_t republish; /* enum gw_republish */
+    double max_rate;   /* messages a second, 0 = no limit */
 };
 
 #endif

@@ -338,39 +338,50 @@ static int hand_over(struct gw_outbox *outbox, uint32_t index)
     return outbox->sink.publish(outbox->sink.user, &message, (uint64_t)entry->serial << 32 | index);
 }
 
-/* How many may go out now. */
+/* How many more may be under way. */
 static size_t window_of(const struct gw_outbox *outbox)
 {
+    uint32_t paced = outbox->pace.window;
+    uint32_t flying = outbox->flight.count;
     size_t window = outbox->sink.window(outbox->sink.user);
-    if (!outbox->sink.now)
+    if (!outbox->sink.now || (paced > flying && window <= paced - flying))
         return window;
-    size_t paced =
-        outbox->pace.window > outbox->flight.count ? outbox->pace.window - outbox->flight.count : 0;
-    return window < paced ? window : paced;
+    return paced > flying ? paced - flying : 0;
 }
 
 /* What is sent at QoS 0 nobody acknowledges. */
-static void stamp(struct gw_outbox *outbox, struct outbox_entry *entry, bool full)
+static void stamp(struct gw_outbox *outbox, struct outbox_entry *entry, uint64_t now, bool full)
 {
-    if (outbox->sink.now && entry->qos)
-        entry->handed =
-            gw_pace_handed(outbox->sink.now(outbox->sink.user), outbox->flight.count, full);
+    if (!outbox->sink.now)
+        return;
+    gw_pace_spend(&outbox->pace, now);
+    if (entry->qos)
+        entry->handed = gw_pace_handed(now, outbox->flight.count, full);
+}
+
+static void hand_over_all(struct gw_outbox *outbox)
+{
+    uint64_t now = outbox->sink.now ? outbox->sink.now(outbox->sink.user) : 0;
+    size_t window = window_of(outbox);
+    size_t allowed = gw_pace_allowed(&outbox->pace, now);
+    for (; window && allowed && outbox->queue.head != OUTBOX_NONE; window--, allowed--) {
+        uint32_t index = outbox->queue.head;
+        if (hand_over(outbox, index) < 0)
+            return;
+        gw_outbox_step_first(outbox, index);
+        gw_outbox_list_remove(outbox, &outbox->queue, index);
+        gw_outbox_list_insert(outbox, &outbox->flight, outbox->flight.tail, index);
+        outbox->entries[index].in_flight = true;
+        stamp(outbox, &outbox->entries[index], now, window == 1);
+    }
+    if (window && !allowed && outbox->queue.head != OUTBOX_NONE)
+        outbox->sink.pause(outbox->sink.user, gw_pace_pause_ms(&outbox->pace, now));
 }
 
 void gw_outbox_pump(struct gw_outbox *outbox)
 {
     if (outbox->queue.head == OUTBOX_NONE)
         return;
-    size_t window = window_of(outbox);
-    for (; window && outbox->queue.head != OUTBOX_NONE; window--) {
-        uint32_t index = outbox->queue.head;
-        if (hand_over(outbox, index) < 0)
-            break;
-        gw_outbox_step_first(outbox, index);
-        gw_outbox_list_remove(outbox, &outbox->queue, index);
-        gw_outbox_list_insert(outbox, &outbox->flight, outbox->flight.tail, index);
-        outbox->entries[index].in_flight = true;
-        stamp(outbox, &outbox->entries[index], window == 1);
-    }
+    hand_over_all(outbox);
     gw_outbox_relieve(outbox);
 }

@@ -51,6 +51,9 @@ struct gw_outbox_sink {
     /* The steady ms by which the broker's pace is measured (pace.h); NULL: it is taken to be fast.
      */
     uint64_t (*now)(void *user);
+    /* There is more, but the rate is limited: gw_outbox_pump is to be called in so long. NULL where
+     * it is not. */
+    void (*pause)(void *user, uint32_t ms);
     void *user;
 };
 
@@ -93,6 +96,7 @@ struct gw_outbox_options {
     size_t octets;           /* of topics, payloads and correlation data, in blocks of 256 */
     size_t reserve_messages; /* of these, only gw_outbox_send may use so many */
     size_t reserve_octets;
+    double max_rate; /* messages a second, 0 = no limit; with a sink that has `now` and `pause` */
 };
 
 void gw_outbox_options_default(struct gw_outbox_options *options);

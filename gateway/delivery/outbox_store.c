@@ -179,6 +179,7 @@ struct gw_outbox *gw_outbox_create(const struct gw_outbox_options *options,
     outbox->sink = *sink;
     outbox->callbacks = *callbacks;
     outbox->user = user;
+    outbox->pace.limit = options->max_rate;
     gw_pace_begin(&outbox->pace);
     gw_outbox_list_clear(&outbox->queue);
     gw_outbox_list_clear(&outbox->flight);

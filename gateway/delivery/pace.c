@@ -10,13 +10,44 @@ enum {
     QUEUEING_MS = 200, /* of what is under way */
     WAITING_MS = 300,  /* of what waits for that */
     RATE_FIRST = 40,
+    BURST_MS = 100, /* of a limited rate; it never goes beyond one second's messages */
     DEPTH_LEAST = 2
 };
 
 void gw_pace_begin(struct gw_pace *pace)
 {
-    *pace = (struct gw_pace){
-        .window = WINDOW_FIRST, .base_ms = UINT32_MAX, .rates = {RATE_FIRST, RATE_FIRST}};
+    *pace = (struct gw_pace){.window = WINDOW_FIRST,
+                             .base_ms = UINT32_MAX,
+                             .rates = {RATE_FIRST, RATE_FIRST},
+                             .limit = pace->limit,
+                             .next_ms = pace->next_ms};
+}
+
+/* What was not used for so long is not made up for. */
+static double next_of(const struct gw_pace *pace, uint64_t now)
+{
+    double earliest = (double)now - BURST_MS;
+    return pace->next_ms > earliest ? pace->next_ms : earliest;
+}
+
+uint32_t gw_pace_allowed(const struct gw_pace *pace, uint64_t now)
+{
+    if (pace->limit <= 0)
+        return UINT32_MAX;
+    double free_ms = (double)now - next_of(pace, now);
+    return free_ms < 0 ? 0 : (uint32_t)(free_ms * pace->limit / 1000) + 1;
+}
+
+uint32_t gw_pace_pause_ms(const struct gw_pace *pace, uint64_t now)
+{
+    double pause = pace->next_ms - (double)now;
+    return pause < 0 ? 0 : (uint32_t)pause + 1;
+}
+
+void gw_pace_spend(struct gw_pace *pace, uint64_t now)
+{
+    if (pace->limit > 0)
+        pace->next_ms = next_of(pace, now) + 1000 / pace->limit;
 }
 
 struct gw_pace_stamp gw_pace_handed(uint64_t now, uint32_t under_way, bool full)
@@ -92,6 +123,9 @@ void gw_pace_acked(struct gw_pace *pace, const struct gw_pace_stamp *stamp, uint
 
 uint32_t gw_pace_depth(const struct gw_pace *pace)
 {
-    uint32_t depth = (uint32_t)((uint64_t)rate_of(pace) * WAITING_MS / 1000);
+    double rate = rate_of(pace);
+    if (pace->limit > 0 && pace->limit < rate)
+        rate = pace->limit;
+    uint32_t depth = (uint32_t)(rate * WAITING_MS / 1000);
     return depth > DEPTH_LEAST ? depth : DEPTH_LEAST;
 }

@@ -25,6 +25,7 @@ struct gw_publisher {
     struct gw_outbox_options options;
     struct gw_journal *journal; /* NULL: no spool is configured */
     uv_timer_t timer;           /* looks back after a connect, drains at the stop */
+    uv_timer_t pause;           /* of a limited rate */
     char status_topic[GW_TOPIC_MAX];
     uint32_t id_start;
     uint64_t id_count;
@@ -146,6 +147,19 @@ static uint64_t sink_now(void *user)
     return gw_clock_steady_ms();
 }
 
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct gw_publisher *p = timer->data;
+    pump(p);
+}
+
+static void sink_pause(void *user, uint32_t ms)
+{
+    struct gw_publisher *p = user;
+    if (!uv_is_active((uv_handle_t *)&p->pause) && !uv_is_closing((uv_handle_t *)&p->pause))
+        uv_timer_start(&p->pause, on_pause_over, ms, 0);
+}
+
 static void on_left_out(void *user, uint32_t again)
 {
     struct gw_publisher *p = user;
@@ -246,11 +260,15 @@ struct gw_publisher *gw_publisher_create(uv_loop_t *loop, const struct gw_config
     p->config = config;
     p->callbacks = *callbacks;
     p->user = user;
-    struct gw_outbox_sink sink = {
-        .publish = sink_publish, .window = sink_window, .now = sink_now, .user = p};
+    struct gw_outbox_sink sink = {.publish = sink_publish,
+                                  .window = sink_window,
+                                  .now = sink_now,
+                                  .pause = sink_pause,
+                                  .user = p};
     if (getrandom(&p->id_start, sizeof p->id_start, 0) < 0)
         p->id_start = (uint32_t)gw_clock_wall_ms();
     gw_outbox_options_default(&p->options);
+    p->options.max_rate = config->mqtt.max_rate;
     if (create_journal(p) &&
         gw_topic_gateway(config, p->status_topic, sizeof p->status_topic) > 0) {
         p->outbox = gw_outbox_create(&p->options, &sink, &outbox_callbacks, p);
@@ -261,7 +279,8 @@ struct gw_publisher *gw_publisher_create(uv_loop_t *loop, const struct gw_config
         return NULL;
     }
     uv_timer_init(loop, &p->timer);
-    p->timer.data = p;
+    uv_timer_init(loop, &p->pause);
+    p->timer.data = p->pause.data = p;
     return p;
 }
 
@@ -278,10 +297,16 @@ static void on_timer_closed(uv_handle_t *handle)
     p->stopped(p->user);
 }
 
+static void on_pause_closed(uv_handle_t *handle)
+{
+    struct gw_publisher *p = handle->data;
+    uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+}
+
 static void on_journal_stopped(void *user)
 {
     struct gw_publisher *p = user;
-    uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+    uv_close((uv_handle_t *)&p->pause, on_pause_closed);
 }
 
 static void on_mqtt_stopped(void *user)

@@ -205,7 +205,7 @@ static double gateway_round(void)
                                                 .acked = on_acked,
                                                 .writable = on_writable,
                                                 .message = on_message};
-    const struct gw_outbox_sink sink = {sink_publish, sink_window, NULL, &round};
+    const struct gw_outbox_sink sink = {sink_publish, sink_window, NULL, NULL, &round};
     const struct gw_outbox_callbacks outbox_callbacks = {on_safe, NULL, NULL};
     gw_mqtt_options_default(&options);
     options.broker.endpoints = &endpoint;

@@ -121,7 +121,7 @@ int main(int argc, char **argv)
                                                        .message = on_message};
     const struct gw_outbox_options outbox = {
         .messages = 2000, .octets = 1u << 20, .reserve_messages = 100, .reserve_octets = 25600};
-    const struct gw_outbox_sink sink = {sink_publish, sink_window, NULL, &probe};
+    const struct gw_outbox_sink sink = {sink_publish, sink_window, NULL, NULL, &probe};
     const struct gw_outbox_callbacks outbox_callbacks = {on_safe, NULL, NULL};
     struct gw_mqtt_options options;
     if (argc != 3 && argc != 5) {

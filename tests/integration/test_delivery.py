@@ -78,6 +78,13 @@ class Delivery(unittest.TestCase):
         repeats = self.finish(site, client, 1000)
         self.assertEqual(repeats, 0, "nothing was disturbed, so nothing comes twice")
 
+    def test_limited_rate(self):
+        """`max_rate`: 200 events a second are not let through faster than 100 messages."""
+        site, client = self.site(400, mqtt={"max_rate": 100})
+        self.finish(site, client, 400)
+        arrived = [m.at for m in client.messages if not m.retain]
+        self.assertGreater(arrived[-1] - arrived[0], 400 / 100 / 2)
+
     def test_broker_stops_and_starts(self):
         site, client = self.site(1500)
         for _ in range(3):

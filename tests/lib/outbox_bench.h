@@ -45,7 +45,9 @@ struct bench {
     struct copy copy[COPIES_MAX];
     uint64_t sequence;
     size_t erased, put_back;
-    uint64_t now_ms; /* of the steady clock; stands still unless a test moves it */
+    uint64_t now_ms;  /* of the steady clock; stands still unless a test moves it */
+    uint64_t pump_ms; /* when the outbox wants to be asked again, 0: not */
+    double max_rate;
     size_t left_out;
     /* what the owner was told */
     size_t safe_count, refused_count;
@@ -76,6 +78,13 @@ static inline uint64_t broker_now(void *user)
 {
     const struct bench *b = user;
     return b->now_ms;
+}
+
+static inline void broker_pause(void *user, uint32_t ms)
+{
+    struct bench *b = user;
+    assert_true(ms > 0);
+    b->pump_ms = b->now_ms + ms;
 }
 
 static inline bool journal_usable(void *user)
@@ -169,9 +178,13 @@ static inline void on_left_out(void *user, uint32_t again)
 
 static inline void open_outbox(struct bench *b, size_t messages)
 {
-    const struct gw_outbox_options options = {.messages = messages, .octets = messages * 256};
-    const struct gw_outbox_sink sink = {broker_publish, broker_window, b->paced ? broker_now : NULL,
-                                        b};
+    const struct gw_outbox_options options = {
+        .messages = messages, .octets = messages * 256, .max_rate = b->max_rate};
+    const struct gw_outbox_sink sink = {.publish = broker_publish,
+                                        .window = broker_window,
+                                        .now = b->paced ? broker_now : NULL,
+                                        .pause = broker_pause,
+                                        .user = b};
     const struct gw_outbox_callbacks callbacks = {on_safe, on_refused, on_left_out};
     const struct gw_outbox_journal journal = {journal_usable, journal_behind,   journal_append,
                                               journal_erase,  journal_put_back, b};

@@ -98,7 +98,7 @@ static const char full[] =
     "\"c-{gateway}\","
     "    \"version\": \"5\", \"username\": \"u\", \"keep_alive_s\": 1.5, \"qos\": 0, \"retain\": "
     "false,"
-    "    \"republish\": \"never\", \"max_rate\": 0, \"prefix\": \"site/{gateway}\","
+    "    \"republish\": \"never\", \"max_rate\": 12.5, \"prefix\": \"site/{gateway}\","
     "    \"topics\": { \"point\": \"{prefix}[/{area}]/{outstation}/{type}/{index}\","
     "                \"set\": \"{prefix}[/{area}]/{outstation}/do/{control}/now\" } },\n"
     "  \"profiles\": { \"default\": { \"keep_alive_s\": 0.25 },"
@@ -137,6 +137,7 @@ static void test_full(void **state)
     assert_int_equal(config->mqtt.qos, 0);
     assert_false(config->mqtt.retain);
     assert_int_equal(config->mqtt.republish, GW_REPUBLISH_NEVER);
+    assert_true(config->mqtt.max_rate == 12.5);
     assert_int_equal(config->outstation_count, 5);
     assert_int_equal(config->channel_count, 2);
     const struct gw_outstation_config *a = gw_config_outstation(config, "a/rest", 1);

@@ -794,7 +794,7 @@ static void test_all_arrives_in_order_over_a_bad_line(void **state)
                                                 .writable = delivery_writable,
                                                 .message = on_message};
     const struct gw_outbox_options options = {.messages = 4096, .octets = 2u << 20};
-    const struct gw_outbox_sink sink = {sink_publish, sink_window, NULL, &delivery};
+    const struct gw_outbox_sink sink = {sink_publish, sink_window, NULL, NULL, &delivery};
     const struct gw_outbox_callbacks outbox_callbacks = {delivery_safe, NULL, NULL};
     delivery = (struct delivery){.f = f};
     delivery.outbox = gw_outbox_create(&options, &sink, &outbox_callbacks, &delivery);

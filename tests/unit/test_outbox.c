@@ -101,7 +101,7 @@ static void open_outbox(struct fixture *f, size_t messages, size_t octets, size_
                                               .octets = octets,
                                               .reserve_messages = reserve,
                                               .reserve_octets = reserve * 256};
-    const struct gw_outbox_sink sink = {sink_publish, sink_window, NULL, f};
+    const struct gw_outbox_sink sink = {sink_publish, sink_window, NULL, NULL, f};
     const struct gw_outbox_callbacks callbacks = {on_safe, on_refused, NULL};
     memset(f, 0, sizeof *f);
     f->outbox = gw_outbox_create(&options, &sink, &callbacks, f);
@@ -574,7 +574,7 @@ static void test_random_traffic_keeps_every_promise(void **unused)
     (void)unused;
     static struct model m;
     const struct gw_outbox_options options = {.messages = 300, .octets = 96 * 1024};
-    const struct gw_outbox_sink sink = {model_publish, model_window, NULL, &m};
+    const struct gw_outbox_sink sink = {model_publish, model_window, NULL, NULL, &m};
     const struct gw_outbox_callbacks callbacks = {model_safe, NULL, NULL};
     m.outbox = gw_outbox_create(&options, &sink, &callbacks, &m);
     srand(1);

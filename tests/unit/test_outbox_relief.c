@@ -291,6 +291,45 @@ static void test_others_wait_while_it_is_learnt_only(void **unused)
     teardown(&b);
 }
 
+/* `max_rate`: a broker that is fast and is not to be given more. */
+static void test_a_limited_rate(void **unused)
+{
+    (void)unused;
+    static const double rates[] = {0.5, 7, 100, 2500};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        static struct bench b;
+        memset(&b, 0, sizeof b);
+        b.room = COPIES_MAX;
+        b.paced = true;
+        b.max_rate = rates[i];
+        b.now_ms = 1000000;
+        open_outbox(&b, 4096);
+        connect_again(&b);
+        uint64_t start = b.now_ms;
+        size_t sent = 0;
+        for (unsigned n = 0; n < 20 * SECOND; n++, b.now_ms++) {
+            while (gw_outbox_begin(b.outbox, &b, n, false) == 0 && !gw_outbox_crowded(b.outbox)) {
+                put(&b, 'a', n, true);
+                gw_outbox_commit(b.outbox);
+            }
+            gw_outbox_cancel(b.outbox);
+            if (b.pump_ms && b.now_ms >= b.pump_ms) {
+                b.pump_ms = 0;
+                gw_outbox_pump(b.outbox);
+            }
+            while (b.flight) {
+                acked(&b, 0);
+                sent++;
+            }
+        }
+        double most = rates[i] * (double)(b.now_ms - start) / SECOND;
+        assert_in_range(sent, (size_t)(most * 0.98), (size_t)(most + rates[i] / 10 + 1));
+        b.paced = false;
+        b.max_rate = 0;
+        gw_outbox_free(b.outbox);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_values_stand_back_without_a_journal),
         cmocka_unit_test(test_others_do_not_wait),
         cmocka_unit_test(test_others_wait_while_it_is_learnt_only),
+        cmocka_unit_test(test_a_limited_rate),
     };
     return cmocka_run_group_tests_name("outbox_relief", tests, NULL, NULL);
 }
