@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gateway/config/config.h"
+enum gw_clock_mode { GW_CLOCK_AUTO, GW_CLOCK_TRUSTED, GW_CLOCK_UNTRUSTED };
 
 /* Steady ms (CLOCK_MONOTONIC). */
 uint64_t gw_clock_steady_ms(void);

@@ -11,6 +11,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/channel/channel_kind.h"
+#include "gateway/channel/serial.h"
 
 enum { READ_BUFFER = 4096, DETAIL_MAX = 200 };
 

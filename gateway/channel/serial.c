@@ -6,32 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/serial.h>
-#include <stdio.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
-
-#define SPEED_MAP(X)                                                                               \
-    X(300)                                                                                         \
-    X(600)                                                                                         \
-    X(1200)                                                                                        \
-    X(2400)                                                                                        \
-    X(4800)                                                                                        \
-    X(9600)                                                                                        \
-    X(19200)                                                                                       \
-    X(38400)                                                                                       \
-    X(57600)                                                                                       \
-    X(115200)                                                                                      \
-    X(230400)                                                                                      \
-    X(460800)                                                                                      \
-    X(921600)
-
-const uint32_t gw_serial_speeds[] = {
-#define X(baud) baud,
-    SPEED_MAP(X)
-#undef X
-        0};
 
 static speed_t speed_of(uint32_t baud)
 {
@@ -39,7 +17,7 @@ static speed_t speed_of(uint32_t baud)
 #define X(number)                                                                                  \
     case number:                                                                                   \
         return B##number;
-        SPEED_MAP(X)
+        GW_SERIAL_SPEED_MAP(X)
 #undef X
     default:
         return B0;
@@ -125,17 +103,4 @@ void gw_serial_close(int fd)
     tcflush(fd, TCIOFLUSH);
     ioctl(fd, TIOCNXCL);
     close(fd);
-}
-
-uint64_t gw_serial_ms(const struct gw_serial_config *config, size_t octets)
-{
-    unsigned bits = 1u + config->data + (config->parity != GW_PARITY_NONE) + config->stop;
-    return ((uint64_t)octets * bits * 1000 + config->baud - 1) / config->baud;
-}
-
-int gw_serial_print(const struct gw_serial_config *config, char *buffer, size_t size)
-{
-    static const char parities[] = "NEO";
-    return snprintf(buffer, size, "%s, %u %u%c%u%s", config->device, config->baud, config->data,
-                    parities[config->parity], config->stop, config->rs485 ? ", RS-485" : "");
 }

@@ -6,7 +6,7 @@
 
 #include "dnp3/error.h"
 #include "gateway/command/command_kind.h"
-#include "gateway/session/deadband.h"
+#include "gateway/mapping/deadband.h"
 
 enum { WIDEST = 3 };
 

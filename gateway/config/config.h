@@ -8,15 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/log.h"
-#include "gateway/channel/serial.h"
 #include "gateway/config/config_error.h"
 #include "gateway/config/mqtt_config.h"
 #include "gateway/config/network.h"
 #include "gateway/config/profile.h"
+#include "gateway/config/serial_config.h"
 #include "gateway/mapping/mapping.h"
 
-enum gw_clock_mode { GW_CLOCK_AUTO, GW_CLOCK_TRUSTED, GW_CLOCK_UNTRUSTED };
 enum gw_channel_type { GW_CHANNEL_TCP, GW_CHANNEL_SERIAL, GW_CHANNEL_TCP_LISTEN, GW_CHANNEL_UDP };
 
 struct gw_channel_config {

@@ -264,21 +264,27 @@ static void read_reconnect(const struct gw_reader *reader, const json_t *value,
     channel->reconnect_max_ms = (uint32_t)(most * 1000 + 0.5);
 }
 
+static const uint32_t speeds[] = {
+#define X(baud) baud,
+    GW_SERIAL_SPEED_MAP(X)
+#undef X
+};
+
 static void read_baud(const struct gw_reader *reader, const json_t *value,
                       const struct gw_json_path *path, void *field)
 {
     uint32_t *baud = field;
-    char speeds[160] = "";
+    char text[160] = "";
     size_t used = 0;
-    for (const uint32_t *speed = gw_serial_speeds; *speed; speed++) {
-        if (json_is_integer(value) && json_integer_value(value) == *speed) {
-            *baud = *speed;
+    for (size_t i = 0; i < COUNT(speeds); i++) {
+        if (json_is_integer(value) && json_integer_value(value) == speeds[i]) {
+            *baud = speeds[i];
             return;
         }
         used +=
-            (size_t)snprintf(speeds + used, sizeof speeds - used, "%s%u", used ? ", " : "", *speed);
+            (size_t)snprintf(text + used, sizeof text - used, "%s%u", used ? ", " : "", speeds[i]);
     }
-    gw_keys_expected(reader, path, "one of %s", speeds);
+    gw_keys_expected(reader, path, "one of %s", text);
 }
 
 static const struct gw_word parity_words[] = {{"none", GW_PARITY_NONE},

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/session/deadband.h"
+#include "gateway/mapping/deadband.h"
 
 static bool is_binary(unsigned type)
 {

@@ -8,7 +8,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/command/command_check.h"
-#include "gateway/session/deadband.h"
+#include "gateway/mapping/deadband.h"
 #include "gateway/session/session_internal.h"
 
 enum { BATCH = 16, WIDEST = 3 };

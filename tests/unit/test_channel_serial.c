@@ -23,6 +23,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/channel/channel.h"
+#include "gateway/channel/serial.h"
 
 /* The loop is woken every LOOK_MS, for what happens at the terminal's other end. */
 enum { PATIENCE_MS = 20000, LOOK_MS = 2, CHUNK = 200 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A mapping's dead-bands reach the outstation after each startup, and what it refuses costs only
  * the point that it refuses. */
-#include "gateway/session/deadband.h"
+#include "gateway/mapping/deadband.h"
 #include "tests/lib/site.h"
 
 static const char gateway[] =

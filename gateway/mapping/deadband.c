@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/session/deadband.h"
+#include "gateway/mapping/deadband.h"
 
 #include <float.h>
 #include <math.h>
