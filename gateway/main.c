@@ -9,7 +9,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
-#include "gateway/config/check.h"
+#include "gateway/check.h"
 #include "gateway/config/config.h"
 #include "gateway/gateway.h"
 

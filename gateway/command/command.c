@@ -9,7 +9,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/command/command_kind.h"
-#include "gateway/mapping/topic.h"
+#include "gateway/config/topic.h"
 #include "gateway/payload/payload.h"
 
 static const char *const words[] = {

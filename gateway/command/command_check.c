@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/mapping/topic.h"
+#include "gateway/config/topic.h"
 
 enum gw_verdict gw_command_check_switches(const struct gw_config *config,
                                           const struct gw_outstation_config *outstation,

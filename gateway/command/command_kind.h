@@ -5,11 +5,11 @@
 #ifndef GW_COMMAND_KIND_H
 #define GW_COMMAND_KIND_H
 
+#include "gateway/base/template.h"
 #include "gateway/command/command.h"
 #include "gateway/command/command_check.h"
 #include "gateway/command/control_result.h"
 #include "gateway/command/ledger_keeper.h"
-#include "gateway/mapping/template.h"
 
 enum {
     GW_COMMANDS_MAX = 64, /* under way at a time in the whole gateway */

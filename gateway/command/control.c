@@ -10,7 +10,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/command/command.h"
 #include "gateway/command/control_state.h"
-#include "gateway/mapping/topic.h"
+#include "gateway/config/topic.h"
 #include "gateway/payload/payload.h"
 
 static uint16_t stamps_of(const struct gw_map_control *map)

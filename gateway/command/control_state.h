@@ -4,11 +4,11 @@
 #ifndef GW_CONTROL_STATE_H
 #define GW_CONTROL_STATE_H
 
+#include "gateway/base/template.h"
 #include "gateway/command/command_check.h"
 #include "gateway/command/control.h"
 #include "gateway/command/control_result.h"
 #include "gateway/command/ledger_keeper.h"
-#include "gateway/mapping/template.h"
 
 enum {
     GW_CONTROL_JOBS_MAX = 1024, /* under way at a time in the whole gateway */

@@ -12,7 +12,7 @@
 #include "dnp3/error.h"
 #include "gateway/base/hash.h"
 #include "gateway/config/config_loader.h"
-#include "gateway/mapping/topic.h"
+#include "gateway/config/topic.h"
 
 /* A configuration with what it is built of; `config` is what the others see. */
 struct whole {

@@ -10,11 +10,12 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
-#include "gateway/config/config_error.h"
+#include "gateway/base/template.h"
 #include "gateway/config/mqtt_config.h"
 #include "gateway/config/network.h"
 #include "gateway/config/profile.h"
 #include "gateway/config/serial_config.h"
+#include "gateway/json/config_error.h"
 #include "gateway/mapping/mapping.h"
 
 enum gw_channel_type { GW_CHANNEL_TCP, GW_CHANNEL_SERIAL, GW_CHANNEL_TCP_LISTEN, GW_CHANNEL_UDP };
@@ -35,10 +36,6 @@ struct gw_channel_config {
     size_t allow_count;
     uint32_t identify_ms; /* how long a caller may take to say who it is */
     uint16_t max_unidentified;
-};
-
-struct gw_var {
-    const char *name, *value;
 };
 
 struct gw_outstation_config {

@@ -4,8 +4,8 @@
 #define GW_CONFIG_KEYS_H
 
 #include "gateway/config/config.h"
-#include "gateway/config/keys.h"
-#include "gateway/mapping/topic.h"
+#include "gateway/config/topic.h"
+#include "gateway/json/keys.h"
 
 struct gw_gateway_entry {
     const char *gateway;

@@ -5,7 +5,7 @@
 
 #include "gateway/config/config.h"
 #include "gateway/config/config_keys.h"
-#include "gateway/config/keys.h"
+#include "gateway/json/keys.h"
 
 /* An element of profiles, channels or outstations, and where it stands. */
 struct gw_source {

@@ -10,8 +10,8 @@
 #include <uv.h>
 
 #include "gateway/config/config.h"
+#include "gateway/config/topic.h"
 #include "gateway/delivery/outbox.h"
-#include "gateway/mapping/topic.h"
 #include "gateway/mqtt/mqtt.h"
 #include "gateway/payload/payload.h"
 

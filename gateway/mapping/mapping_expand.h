@@ -4,9 +4,8 @@
 #ifndef GW_MAPPING_EXPAND_H
 #define GW_MAPPING_EXPAND_H
 
-#include "gateway/config/config.h"
-#include "gateway/config/keys.h"
-#include "gateway/mapping/template.h"
+#include "gateway/base/template.h"
+#include "gateway/json/keys.h"
 
 enum {
     GW_INDEX_MAX = 65535,     /* what a 16-bit prefix carries (IEEE 1815-2012 4.2.2.7) */

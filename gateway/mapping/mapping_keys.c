@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "gateway/config/config_error.h"
+#include "gateway/json/config_error.h"
 
 #define COUNT(rows)     (sizeof(rows) / sizeof *(rows))
 #define POINT(member)   GW_KEY_FIELD(struct gw_point_entry, member)

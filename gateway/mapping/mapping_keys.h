@@ -3,7 +3,7 @@
 #ifndef GW_MAPPING_KEYS_H
 #define GW_MAPPING_KEYS_H
 
-#include "gateway/config/keys.h"
+#include "gateway/json/keys.h"
 #include "gateway/mapping/mapping.h"
 
 enum { GW_ROUND_UNSET = 255 };

@@ -4,8 +4,7 @@
 #define GW_MAPPING_LOAD_H
 
 #include "gateway/base/arena.h"
-#include "gateway/config/config.h"
-#include "gateway/config/json_file.h"
+#include "gateway/json/json_file.h"
 #include "gateway/mapping/mapping_expand.h"
 #include "gateway/mapping/mapping_keys.h"
 

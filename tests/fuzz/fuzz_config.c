@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/mapping/topic.h"
+#include "gateway/config/topic.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

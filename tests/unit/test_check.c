@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "gateway/base/memory.h"
-#include "gateway/config/check.h"
+#include "gateway/check.h"
 
 static char *printed(void (*print)(FILE *out, const struct gw_config *config),
                      struct gw_config *config)

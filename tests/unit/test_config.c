@@ -15,7 +15,7 @@
 #include "dnp3/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/config/config.h"
-#include "gateway/mapping/topic.h"
+#include "gateway/config/topic.h"
 
 static struct gw_config *load(const char *text, const char *other)
 {

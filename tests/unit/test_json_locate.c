@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "gateway/config/json_locate.h"
+#include "gateway/json/json_locate.h"
 
 static const char text[] =
     "\xef\xbb\xbf{ // a \"comment\" { with brackets\n"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "dnp3/error.h"
-#include "gateway/mapping/template.h"
+#include "gateway/base/template.h"
 
 static const char *const names[] = {"prefix", "outstation", "site", "zone"};
 enum { NAMES = 4 };

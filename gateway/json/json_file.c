@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading: comments become blanks, jansson parses, strings with `${NAME}` are replaced in the tree.
  * The text is kept, because errors show what stands in the file and where. */
-#include "gateway/config/json_file.h"
+#include "gateway/json/json_file.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A scanner that knows strings, brackets and commas, and nothing else of JSON: it runs after the
  * parser has accepted the text, and only when there is an error to place. */
-#include "gateway/config/json_locate.h"
+#include "gateway/json/json_locate.h"
 
 #include <jansson.h>
 #include <stdio.h>

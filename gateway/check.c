@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The report: for each outstation where it is, when it is read, and under which topics its points
  * and controls appear. A mapping that several share is shown once. */
-#include "gateway/config/check.h"
+#include "gateway/check.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/command/command.h"
 #include "gateway/command/control.h"
-#include "gateway/mapping/topic.h"
+#include "gateway/config/topic.h"
 
 /* Small things */
 

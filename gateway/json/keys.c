@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading objects by their tables. A default is JSON text and takes the same way as a value in a
  * file, so that what the reference says and what the program does cannot differ. */
-#include "gateway/config/keys.h"
+#include "gateway/json/keys.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/mapping/template.h"
+#include "gateway/base/template.h"
 
 enum { NEAREST_MAX = 64 }; /* longer names are not compared */
 

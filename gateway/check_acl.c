@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MQTT does not say who published: who may command is the broker's affair. This prints the file
  * with which mosquitto keeps readers from operating. */
-#include "gateway/config/check.h"
-#include "gateway/mapping/topic.h"
+#include "gateway/check.h"
+#include "gateway/config/topic.h"
 
 static void allow(FILE *out, const struct gw_config *config, const char *what, enum gw_topic topic)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of what is wrong. It is bounded: a wrong template in a mapping of a thousand outstations
  * is told once. */
-#include "gateway/config/config_error.h"
+#include "gateway/json/config_error.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,8 +4,8 @@
 #ifndef GW_TOPIC_H
 #define GW_TOPIC_H
 
+#include "gateway/base/template.h"
 #include "gateway/config/config.h"
-#include "gateway/mapping/template.h"
 
 #define GW_TOPIC_MAP(X)                                                                            \
     X(STATUS, "status")                                                                            \

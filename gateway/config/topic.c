@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Expanding and recognising topics. An incoming one is recognised by expanding what it would have
  * to be: any template can be read back this way. */
-#include "gateway/mapping/topic.h"
+#include "gateway/config/topic.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -14,6 +14,11 @@ enum {
     GW_TEMPLATE_PARTS = 64, /* literals, placeholders and brackets of one template */
 };
 
+/* A variable, which stands for its placeholder. */
+struct gw_var {
+    const char *name, *value;
+};
+
 struct gw_template;
 
 /* What is wrong with a template, and where in it. */

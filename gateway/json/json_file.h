@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "gateway/config/config_error.h"
-#include "gateway/config/json_locate.h"
+#include "gateway/json/config_error.h"
+#include "gateway/json/json_locate.h"
 
 enum { GW_JSON_FILE_MAX = 64 * 1024 * 1024 };
 

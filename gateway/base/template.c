@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A template is a list of parts: literal text, a placeholder by number, a bracket's two ends.
  * Expanding walks the list once; a bracket with an empty placeholder inside is taken back. */
-#include "gateway/mapping/template.h"
+#include "gateway/base/template.h"
 
 #include <stdarg.h>
 #include <stdint.h>

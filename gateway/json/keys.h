@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "gateway/base/arena.h"
-#include "gateway/config/json_file.h"
+#include "gateway/json/json_file.h"
 
 enum gw_key_type {
     GW_KEY_OWN,     /* read by `read`, or by who owns the table; `schema` tells its shape */
