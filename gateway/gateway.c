@@ -9,12 +9,12 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
-#include "gateway/channel/lines.h"
 #include "gateway/command/command.h"
 #include "gateway/command/control.h"
 #include "gateway/command/ledger_keeper.h"
 #include "gateway/config/behaviour.h"
 #include "gateway/delivery/publisher.h"
+#include "gateway/session/lines.h"
 #include "gateway/session/session.h"
 #include "gateway/spool/spool.h"
 

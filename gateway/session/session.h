@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 #include "dnp3/request.h"
-#include "gateway/channel/line.h"
 #include "gateway/command/command.h"
 #include "gateway/command/control.h"
 #include "gateway/config/config.h"
 #include "gateway/delivery/publisher.h"
 #include "gateway/payload/payload.h"
+#include "gateway/session/line.h"
 
 struct gw_session;
 

@@ -86,6 +86,28 @@ def check_headers(report, top, sources):
     check(report, "licence lines", problems, begin)
 
 
+def check_folders(report, top, sources):
+    """The gateway's folders include only those below them in the table of its README."""
+    begin = time.monotonic()
+    with open(os.path.join(top, "gateway/README.md"), encoding="utf-8") as file:
+        order = re.findall(r"^\| `(\w+)/` \|", file.read(), re.MULTILINE)
+    problems = []
+    for name in sources:
+        folder = re.match(r"gateway/(\w+)/", name)
+        if folder is None:
+            continue
+        if folder.group(1) not in order:
+            problems.append(f"{name}:1: gateway/README.md's table lacks {folder.group(1)}/")
+            continue
+        below = order[order.index(folder.group(1)):]
+        with open(os.path.join(top, name), encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                found = re.match(r'#include "gateway/(?:(\w+)/)?', line)
+                if found and found.group(1) not in below:
+                    problems.append(f"{name}:{number}: includes what stands above it")
+    check(report, "folders", problems, begin)
+
+
 def undocumented(text):
     """Lines of a header where a call is declared in a block without a comment; inline functions
     that follow one another share one."""
@@ -168,6 +190,7 @@ def run(report, build, top, jobs):
     sources = [name for name in tracked(top, "*.c", "*.h") if name.startswith(FOLDERS)]
     check_format(report, top, sources)
     check_headers(report, top, sources)
+    check_folders(report, top, sources)
     check_documented(report, top)
     check_python(report, top)
     report.program("lint/shellcheck", ["shellcheck", *sh_scripts(top)], top)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When lines connect: in turn, under the gateway's limit, and none behind another's backoff. */
-#include "gateway/channel/line.h"
+#include "gateway/session/line.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between the channel and the master: octets both ways, one timer for the master's deadline or the
  * next connect. */
-#include "gateway/channel/line.h"
+#include "gateway/session/line.h"
 
 #include "gateway/base/backoff.h"
 #include "gateway/base/log.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which outstation is on which line, and what all lines share. */
-#include "gateway/channel/lines.h"
+#include "gateway/session/lines.h"
 
 #include <sys/random.h>
 

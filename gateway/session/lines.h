@@ -4,7 +4,7 @@
 #ifndef GW_LINES_H
 #define GW_LINES_H
 
-#include "gateway/channel/line.h"
+#include "gateway/session/line.h"
 
 struct gw_lines;
 
