@@ -246,6 +246,7 @@ void gw_session_tick(struct gw_session *s)
     look_behind(s);
     gw_session_check_lost(s);
     gw_session_check_silence(s);
+    gw_session_identity_tick(s);
     if (gw_session_looks_go(s))
         gw_line_pump(s->line);
 }

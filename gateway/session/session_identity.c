@@ -117,10 +117,10 @@ static void is_wrong(struct gw_session *s, size_t i)
 static void on_answer(struct dnp3_request *request)
 {
     struct gw_session *s = request->user;
-    bool answered =
-        request->outcome == DNP3_OUTCOME_DONE || request->reason == DNP3_REASON_INDICATION;
+    bool refused = request->reason == DNP3_REASON_INDICATION &&
+                   !(request->iin & DNP3_IIN_ALREADY_EXECUTING); /* a busy one says nothing */
     s->identity->state = IDENTITY_UNKNOWN;
-    if (!answered) /* asked anew when it answers again */
+    if (request->outcome != DNP3_OUTCOME_DONE && !refused) /* asked anew as long as it answers */
         return;
     size_t different = first_difference(s);
     if (different < GW_IDENTITY_KEYS) {
@@ -133,6 +133,15 @@ static void on_answer(struct dnp3_request *request)
     /* What it said before was not believed. */
     dnp3_association_demand(s->association, DNP3_DEMAND_INTEGRITY);
     gw_session_deadbands_event(s, DNP3_ASSOCIATION_STARTUP_DONE);
+}
+
+void gw_session_identity_tick(struct gw_session *s)
+{
+    if (s->identity && s->identity->state == IDENTITY_UNKNOWN && s->association &&
+        dnp3_association_online(s->association)) {
+        gw_session_identity_ask(s);
+        gw_line_pump(s->line);
+    }
 }
 
 void gw_session_identity_ask(struct gw_session *s)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include "dnp3/app.h"
+#include "dnp3/link.h"
 #include "dnp3/outstation.h"
 #include "gateway/base/memory.h"
 
@@ -24,6 +26,7 @@ struct peer {
     struct dnp3_pool *pool;
     struct dnp3_outstation *outstations[PEER_OUTSTATIONS];
     bool mute[PEER_OUTSTATIONS]; /* takes octets, says nothing */
+    unsigned busy; /* so many answers with attributes are IIN2.4 and nothing else instead */
     bool open;
     bool closing;
     unsigned accepts;
@@ -33,8 +36,30 @@ struct peer {
     char buffer[65536];
 };
 
+/* What is said instead, where it is said to be busy; 0: nothing else. */
+static inline size_t peer_busy(struct peer *peer, const uint8_t *octets, size_t length,
+                               uint8_t out[DNP3_LINK_FRAME_MAX])
+{
+    enum { LINK = 10, FUNCTION = LINK + 2, IIN = LINK + 3, GROUP = LINK + 5, ANSWER = 5 };
+    uint8_t data[ANSWER];
+    if (!peer->busy || length <= GROUP || octets[FUNCTION] != DNP3_FUNCTION_RESPONSE ||
+        octets[GROUP] != 0)
+        return 0;
+    peer->busy--;
+    memcpy(data, octets + LINK, ANSWER);
+    data[IIN - LINK + 1] |= DNP3_IIN_ALREADY_EXECUTING >> 8;
+    struct dnp3_writer writer = dnp3_writer_of(out, DNP3_LINK_FRAME_MAX);
+    dnp3_link_write(&writer, &(struct dnp3_link_frame){.control = octets[3],
+                                                       .destination = dnp3_load_u16(octets + 4),
+                                                       .source = dnp3_load_u16(octets + 6),
+                                                       .data = data,
+                                                       .length = ANSWER});
+    return dnp3_writer_length(&writer);
+}
+
 static inline void peer_flush(struct peer *peer)
 {
+    uint8_t instead[DNP3_LINK_FRAME_MAX];
     uint64_t now = uv_now(peer->listener.loop);
     uint64_t next = UINT64_MAX;
     const uint8_t *octets;
@@ -43,7 +68,9 @@ static inline void peer_flush(struct peer *peer)
         if (!peer->outstations[i])
             continue;
         while ((length = dnp3_outstation_take(peer->outstations[i], &octets, now)) > 0) {
-            uv_buf_t out = uv_buf_init((char *)(uintptr_t)octets, (unsigned)length);
+            size_t busy = peer_busy(peer, octets, length, instead);
+            uv_buf_t out = busy ? uv_buf_init((char *)instead, (unsigned)busy)
+                                : uv_buf_init((char *)(uintptr_t)octets, (unsigned)length);
             if (!peer->mute[i])
                 uv_try_write((uv_stream_t *)&peer->tcp, &out, 1);
         }

@@ -77,6 +77,22 @@ static void test_the_right_one(void **unused)
     site_stop(&site);
 }
 
+/* Too busy to tell, as often as it is asked at first: that does not make it another device. */
+static void test_a_busy_one(void **unused)
+{
+    struct site site;
+    (void)unused;
+    start(&site, "4711", "ACME");
+    site.peer.busy = 2;
+    event(&site, 7);
+    site_wait(&site, site.peer.busy == 0);
+    assert_int_equal(counters(&site)->events_confirmed, 0);
+    site_wait(&site, published(0, "a/status", "\"online\""));
+    assert_false(published(0, "a/status", "wrong_device"));
+    site_wait(&site, counters(&site)->events_confirmed == 1);
+    site_stop(&site);
+}
+
 static void expect_wrong(const char *serial, const char *manufacturer, const char *detail)
 {
     struct site site;
@@ -163,9 +179,9 @@ static void test_no_broadcast_to_a_wrong_one(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_right_one),
-                                       cmocka_unit_test(test_wrong_ones),
-                                       cmocka_unit_test(test_it_is_asked_at_each_connect),
-                                       cmocka_unit_test(test_no_broadcast_to_a_wrong_one)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_right_one), cmocka_unit_test(test_a_busy_one),
+        cmocka_unit_test(test_wrong_ones), cmocka_unit_test(test_it_is_asked_at_each_connect),
+        cmocka_unit_test(test_no_broadcast_to_a_wrong_one)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
