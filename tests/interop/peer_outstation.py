@@ -44,6 +44,9 @@ class Application(opendnp3.IOutstationApplication):
         indications.needTime = self.need_time
         return indications
 
+    def OnConfirmProcessed(self, is_unsolicited, *_waiting):
+        say(confirmed="unsolicited" if is_unsolicited else "solicited")
+
     def SupportsAssignClass(self):
         return True
 
@@ -143,6 +146,8 @@ def main():
     config = opendnp3.OutstationStackConfig(opendnp3.DatabaseConfig(POINTS))
     config.outstation.eventBufferConfig = opendnp3.EventBufferConfig.AllTypes(1000)
     config.outstation.params.allowUnsolicited = not options.no_unsolicited
+    if options.udp_peer:  # its first report finds nobody, and until it is repeated no READ is answered
+        config.outstation.params.unsolConfirmTimeout = opendnp3.TimeDuration.Seconds(1)
     config.link.LocalAddr = options.address
     config.link.RemoteAddr = 1
     outstation = channel.AddOutstation("peer", Commands(), application, config)
@@ -152,6 +157,9 @@ def main():
         order = json.loads(line)
         if "restart" in order:
             outstation.SetRestartIIN()
+            continue
+        if "answer" in order:
+            say(answer=order["answer"])
             continue
         if "need_time" in order:
             application.need_time = order["need_time"]

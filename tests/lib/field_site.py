@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 
 from mqtt_client import Client
 from processes import Children, free_port
@@ -91,6 +92,18 @@ class Site:
     def log(self, name):
         with open(self.children.log(name), encoding="utf-8", errors="replace") as file:
             return file.read()
+
+    def wait_log(self, name, condition, what, seconds=20):
+        """Waits until `condition(log)` gives something true, and returns it."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = condition(self.log(name))
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                raise AssertionError(f"waited {seconds} s for {what}\n"
+                                     f"{self.children.tail(name, 12)}")
+            time.sleep(0.02)
 
     def wait_state(self, client, name, state, reason=None, seconds=20):
         """The latest status of an outstation, once it is as wanted."""

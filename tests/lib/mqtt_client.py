@@ -7,7 +7,8 @@ import struct
 import threading
 import time
 
-CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 8, 12, 14
+CONNECT, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, DISCONNECT = 1, 3, 4, 8, 9, 12, 14
+FIRST_SUBSCRIBE = 60000  # packet ids above those of messages
 RETRY_S = 0.05
 
 
@@ -54,7 +55,7 @@ class Client:
 
     def publish(self, topic, payload, retain=False):
         """QoS 1; the acknowledgement is not waited for."""
-        self.packet_id = self.packet_id % 65535 + 1
+        self.packet_id = self.packet_id % (FIRST_SUBSCRIBE - 1) + 1
         body = text(topic) + struct.pack(">H", self.packet_id) + payload.encode()
         self._send(packet(PUBLISH, 2 | int(retain), body))
 
@@ -112,8 +113,8 @@ class Client:
         self.sock.sendall(packet(CONNECT, 0, text("MQTT") + bytes([4, flags]) +
                                  struct.pack(">H", 0) + text(self.client_id) +
                                  (text(self.username) if self.username else b"")))
-        for number, name in enumerate(self.filters):
-            self.sock.sendall(packet(SUBSCRIBE, 2, struct.pack(">H", 60000 + number) + text(name) +
+        for number, name in enumerate(self.filters, FIRST_SUBSCRIBE):
+            self.sock.sendall(packet(SUBSCRIBE, 2, struct.pack(">H", number) + text(name) +
                                      b"\x01"))
         if not self.filters:
             self.subscribed.set()
@@ -130,7 +131,8 @@ class Client:
             if not digit & 0x80:
                 break
         body = self._exactly(stream, length) if length else b""
-        if first >> 4 == 9:
+        last = FIRST_SUBSCRIBE + len(self.filters) - 1
+        if first >> 4 == SUBACK and struct.unpack(">H", body[:2])[0] == last:
             self.subscribed.set()
         if first >> 4 == PUBLISH:
             self._take(first & 15, body)
