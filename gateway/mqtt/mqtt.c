@@ -10,6 +10,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/rate.h"
 #include "gateway/mqtt/wire.h"
 
 enum {
@@ -67,6 +68,8 @@ struct gw_mqtt {
     struct filter filters[GW_MQTT_FILTERS_MAX];
     unsigned filter_count;
     struct gw_mqtt_counters counters;
+    struct gw_rate told;
+    uint64_t dropped_told;
     char cause[REASON_MAX];  /* what is known of this connection's end before it comes */
     char reason[REASON_MAX]; /* of the last end, "" while online */
     char logged[REASON_MAX];
@@ -227,6 +230,20 @@ static bool take_events(struct gw_mqtt *mqtt)
     return acked;
 }
 
+/* Nobody can be answered: what was said is gone. */
+static void tell_dropped(struct gw_mqtt *mqtt)
+{
+    uint64_t dropped = gw_wire_dropped(mqtt->wire);
+    if (dropped == mqtt->dropped_told)
+        return;
+    mqtt->dropped_told = dropped;
+    if (gw_rate_allows(&mqtt->told, "mqtt", uv_now(mqtt->loop)))
+        gw_log(GW_LOG_WARNING, "mqtt",
+               "commands came faster than they are taken: %llu since the start are dropped, "
+               "without a result",
+               (unsigned long long)dropped);
+}
+
 static void on_wake(uv_async_t *wake)
 {
     struct gw_mqtt *mqtt = wake->data;
@@ -240,6 +257,7 @@ static void on_wake(uv_async_t *wake)
         mqtt->callbacks.message(mqtt->user, &message);
         gw_wire_next_message(mqtt->wire);
     }
+    tell_dropped(mqtt);
 }
 
 static void on_handle_closed(struct gw_mqtt *mqtt)

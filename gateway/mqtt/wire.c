@@ -19,6 +19,7 @@ enum {
      * and Paho goes on with a half-written message only once a second. */
     FLIGHT_OCTETS = 64 * 1024,
     PACKET_OVERHEAD = 32, /* header, packet identifier, properties */
+    OVERLONG = 96 * 1024, /* more than any command takes, and less than half of an inbox */
     REFUSED = 0x80
 };
 
@@ -226,6 +227,8 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
         copy.correlation = correlation->value.data.data;
         copy.correlation_len = (size_t)correlation->value.data.len;
     }
+    if (copy.payload_len > OVERLONG) /* so much that whoever reads it refuses it for its length */
+        copy.payload_len = OVERLONG;
     if (!gw_inbox_put(wire->inbox, &copy))
         atomic_fetch_add_explicit(&wire->dropped, 1, memory_order_relaxed);
     wake_loop(wire);

@@ -16,6 +16,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/delivery/outbox.h"
+#include "tests/lib/log_capture.h"
 
 enum { PATIENCE_MS = 20000, ORDER_MAX = 2000, TEXT_MAX = 300 };
 static const uint64_t STALL_NS = 900000000;
@@ -468,6 +469,7 @@ static void test_flood_is_dropped_and_counted(void **state)
     static char payload[1000];
     f->options.inbox_octets = 8192;
     go_online(f);
+    int log = log_capture_begins();
     /* The loop does not run while Paho reads: fill the relay, then look. */
     for (int i = 0; i < 2000; i++)
         fake_publish(&f->broker, "t", "", 1, payload, sizeof payload, false);
@@ -479,6 +481,24 @@ static void test_flood_is_dropped_and_counted(void **state)
     assert_true(gw_mqtt_counters(f->mqtt)->received > 0);
     assert_int_equal(gw_mqtt_counters(f->mqtt)->received, f->messages);
     assert_true(gw_mqtt_online(f->mqtt));
+    uv_run(&f->loop, UV_RUN_NOWAIT);
+    assert_true(log_capture_ends(log, "are dropped, without a result"));
+}
+
+/* What is too long for any command comes all the same, so that it is answered. */
+static void test_what_is_too_long_is_cut(void **state)
+{
+    enum { LONG = 1 << 20, TAKEN = 96 << 10 };
+    struct fixture *f = *state;
+    char *payload = malloc(LONG);
+    assert_non_null(payload);
+    memset(payload, 'x', LONG);
+    go_online(f);
+    fake_publish(&f->broker, "t", "", 1, payload, LONG, false);
+    free(payload);
+    wait_for(f, &f->messages, 1);
+    assert_int_equal(f->message.payload_len, TAKEN);
+    assert_int_equal(gw_mqtt_counters(f->mqtt)->dropped, 0);
 }
 
 static void test_subscriptions_are_repeated(void **state)
@@ -837,6 +857,7 @@ int main(void)
         TEST(test_what_the_broker_does_not_take_is_never_sent),
         TEST(test_messages_come_in_whole),
         TEST(test_flood_is_dropped_and_counted),
+        TEST(test_what_is_too_long_is_cut),
         TEST(test_subscriptions_are_repeated),
         TEST(test_refused_connections),
         TEST(test_silent_broker),

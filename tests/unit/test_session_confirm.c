@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gateway/payload/payload.h"
+#include "tests/lib/log_capture.h"
 #include "tests/lib/site.h"
 
 enum { MANY = 6000, BACKLOG = 200 };
@@ -154,36 +155,13 @@ static void test_journaled(void **unused)
     site_stop(&site);
 }
 
-/* Everything that is logged from now on, until log_ends(). */
-static int log_begins(void)
-{
-    int before = dup(STDERR_FILENO);
-    FILE *kept = tmpfile();
-    assert_non_null(kept);
-    dup2(fileno(kept), STDERR_FILENO);
-    fclose(kept);
-    gw_log_configure(GW_LOG_INFO, GW_LOG_LOGFMT);
-    return before;
-}
-
-static bool log_ends(int before, const char *text)
-{
-    static char log[65536];
-    ssize_t length = pread(STDERR_FILENO, log, sizeof log - 1, 0);
-    dup2(before, STDERR_FILENO);
-    close(before);
-    gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
-    log[length > 0 ? length : 0] = 0;
-    return strstr(log, text);
-}
-
 static void test_delivered(void **unused)
 {
     struct site site;
     (void)unused;
     start(&site, "delivered", true);
     settle(&site);
-    int log = log_begins();
+    int log = log_capture_begins();
     size_t from = fake_mqtt.published;
     set(&site, 0, 8);
     site_wait(&site, counters(&site)->unsolicited_retries == 2);
@@ -199,7 +177,7 @@ static void test_delivered(void **unused)
     site_wait(&site, counters(&site)->events_confirmed == 3);
     assert_true(published(from, "g/status", "\"spool_messages\":0"));
     /* There is no hold to shorten, and nothing wrong with confirm_timeout_s. */
-    assert_false(log_ends(log, "too late"));
+    assert_false(log_capture_ends(log, "too late"));
     site_stop(&site);
 }
 
