@@ -129,12 +129,12 @@ void gw_session_journal(struct gw_session *s)
 void gw_session_republish(struct gw_session *s)
 {
     s->meta_due = true;
-    gw_session_mark_dirty(s, false);
+    gw_session_mark_dirty(s);
 }
 
 void gw_session_left_out(struct gw_session *s)
 {
-    gw_session_mark_dirty(s, false);
+    gw_session_mark_dirty(s);
 }
 
 void gw_session_safe(struct gw_session *s, uint32_t token)

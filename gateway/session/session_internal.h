@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The insides of a session, shared by session.c (life and broker), session_state.c (state and
  * reason), session_silence.c (silence that is expected, or too long), session_identity.c
- * (is it the right device?), session_points.c (fragments and points), session_confirm.c (what is
- * held, and how long) and session_deadband.c. */
+ * (is it the right device?), session_points.c (fragments and points), session_flush.c (values not
+ * out yet), session_confirm.c (what is held, and how long), session_look.c (what is read after a
+ * control), session_undecoded.c (what cannot be read) and session_deadband.c. */
 #ifndef GW_SESSION_INTERNAL_H
 #define GW_SESSION_INTERNAL_H
 
@@ -134,8 +135,24 @@ bool gw_session_is_poison(struct gw_session *s, const struct dnp3_fragment *frag
 /* session_points.c */
 void gw_session_open_transaction(struct gw_session *s);
 extern const struct dnp3_association_callbacks gw_session_callbacks;
+
+/* session_flush.c */
+/* What is kept as a message says it. */
+void gw_session_point_value(const struct gw_point_state *state, enum dnp3_point_type type,
+                            enum gw_source source, struct gw_point_value *value);
+/* Nothing will ever make its message fit: said once, and the rest goes on. */
+void gw_session_unpublishable(struct gw_session *s, const struct gw_map_point *point,
+                              uint32_t index);
+/* Not now: the newest value goes out when the broker is back, the outbox has room, or older events
+ * of the point have come back from the spool. */
+void gw_session_put_off(struct gw_session *s, struct gw_point_state *state);
+/* Publishes what is kept and not out yet, as long as the outbox is not needed for events. True: all
+ * of it. */
 bool gw_session_flush_points(struct gw_session *s);
-void gw_session_mark_dirty(struct gw_session *s, bool force);
+/* All that is known is to go out. */
+void gw_session_mark_dirty(struct gw_session *s);
+/* What is kept is not worth publishing, and the next value counts as new. */
+void gw_session_mark_stale(struct gw_session *s);
 /* The messages of a fragment may not have arrived: what it said and is still so is published once
  * more, the events as the values that they left. */
 void gw_session_mark_carried(struct gw_session *s, uint32_t carrier);

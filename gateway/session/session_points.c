@@ -60,50 +60,6 @@ static void set_time(struct gw_session *s, struct gw_point_state *state,
                              : GW_TIME_OUTSTATION_UNSYNCHRONIZED;
 }
 
-static void fill_value(const struct gw_point_state *state, enum dnp3_point_type type,
-                       enum gw_source source, struct gw_point_value *value)
-{
-    *value = (struct gw_point_value){.type = type,
-                                     .flags = state->flags,
-                                     .floating = state->floating,
-                                     .single = state->single,
-                                     .delta = state->delta,
-                                     .source = source,
-                                     .time_source = state->time_source,
-                                     .time_ms = state->time_ms,
-                                     .received_ms = state->received_ms};
-    if (type == DNP3_POINT_OCTET_STRING) {
-        value->octets = state->octets;
-        value->length = state->length;
-    } else {
-        value->number = state->number;
-    }
-}
-
-/* Nothing will ever make it fit: said once, and the rest goes on. */
-static void unpublishable(struct gw_session *s, const struct gw_map_point *point, uint32_t index)
-{
-    char name[GW_TOPIC_MAX];
-    if (!s->unpublishable_told)
-        gw_log(GW_LOG_ERROR, s->config->name,
-               "%s is not published: its message would be larger than %d octets; "
-               "shorten its unit or its states",
-               gw_map_point_name(point, index, name, sizeof name), GW_PAYLOAD_MAX);
-    s->unpublishable_told = true;
-}
-
-/* Not now: the newest value goes out when the broker is back, the outbox has room, or older events
- * of the point have come back from the spool. */
-static void put_off(struct gw_session *s, struct gw_point_state *state)
-{
-    state->dirty = true;
-    state->forced = false;
-    s->points_due = true;
-    s->flush_from = 0;
-    if (gw_publisher_online(s->shared->publisher))
-        gw_session_due(s);
-}
-
 /* The first message of a fragment opens it. */
 void gw_session_open_transaction(struct gw_session *s)
 {
@@ -113,106 +69,131 @@ void gw_session_open_transaction(struct gw_session *s)
     s->fragment.open = true;
 }
 
-static void put(struct gw_session *s, const struct gw_map_point *point,
-                struct gw_point_state *state, enum dnp3_point_type type,
-                const struct dnp3_point *wire, enum gw_source source)
+/* A value on its way from the wire. */
+struct arrival {
+    const struct dnp3_object_header *header;
+    const struct dnp3_point *wire;
+    const struct gw_map_point *point;
+    bool event;
+};
+
+static bool broker_takes(const struct gw_session *s)
+{
+    return gw_publisher_online(s->shared->publisher) && !s->full;
+}
+
+static void put(struct gw_session *s, const struct arrival *arrival, struct gw_point_state *state)
 {
     struct session_fragment *fragment = &s->fragment;
-    struct gw_publisher *publisher = s->shared->publisher;
+    const struct dnp3_point *wire = arrival->wire;
     struct gw_point_value value;
     gw_session_open_transaction(s);
-    fill_value(state, type, source, &value);
-    if (type == DNP3_POINT_OCTET_STRING) { /* also where there was no memory to keep it */
+    gw_session_point_value(state, arrival->header->row->type,
+                           arrival->event ? GW_SOURCE_EVENT : GW_SOURCE_STATIC, &value);
+    if (value.type == DNP3_POINT_OCTET_STRING) { /* also where there was no memory to keep it */
         value.octets = wire->octets;
         value.length = wire->length;
     }
-    int error = gw_publisher_put_point(publisher, s->config, point, wire->index, &value, true);
-    if (error == GW_OUTBOX_BEHIND && source != GW_SOURCE_EVENT) {
-        put_off(s, state);
+    int error = gw_publisher_put_point(s->shared->publisher, s->config, arrival->point, wire->index,
+                                       &value, true);
+    if (error == GW_OUTBOX_BEHIND && !arrival->event) {
+        gw_session_put_off(s, state);
         return;
     }
     fragment->behind |= error == GW_OUTBOX_BEHIND;
     if (error == GW_OUTBOX_TOO_LARGE)
-        unpublishable(s, point, wire->index);
+        gw_session_unpublishable(s, arrival->point, wire->index);
     else
         fragment->sent = true;
     state->carrier = fragment->carrier;
     state->dirty = state->forced = false;
 }
 
-/* Takes the value over; true where it is new. A point for which there is no place any more is
- * always new, and only its events can be published. */
-static bool keep(struct gw_point_state *state, enum dnp3_point_type type,
-                 const struct dnp3_point *wire, bool homeless)
+/* Where the point's value is kept. For points that there is no place for any more it is `passing`,
+ * for an event, or nowhere: only their events are published. */
+static struct gw_point_state *place_of(struct gw_session *s, const struct gw_map_point *point,
+                                       uint32_t index, bool event, struct gw_point_state *passing)
 {
-    if (!homeless)
-        return gw_point_store_set(state, type, wire);
-    *state = (struct gw_point_state){.flags = wire->flags};
-    if (type != DNP3_POINT_OCTET_STRING)
-        state->number = wire->number;
-    return true;
-}
-
-static void take_point(struct gw_session *s, const struct dnp3_object_header *header,
-                       const struct dnp3_point *wire, bool event)
-{
-    enum dnp3_point_type type = header->row->type;
-    const struct gw_map_point *point = gw_mapping_point(s->config->mapping, type, wire->index);
-    struct gw_point_state *state =
-        point ? gw_point_store_find(&s->points, point, wire->index) : NULL;
-    struct gw_point_state passing;
-    bool homeless = !state;
-    if (!point)
-        return;
-    if (homeless && !s->homeless_told)
+    struct gw_point_state *state = gw_point_store_find(&s->points, point, index);
+    if (state)
+        return state;
+    if (!s->homeless_told)
         gw_log(
             GW_LOG_ERROR, s->config->name,
             "no place for more points that no mapping names: of those only events are published");
-    s->homeless_told |= homeless;
-    if (homeless && !event)
-        return;
-    if (homeless)
-        state = &passing;
-    bool changed = keep(state, type, wire, homeless);
-    state->floating =
-        header->row->encoding == DNP3_ENCODING_F32 || header->row->encoding == DNP3_ENCODING_F64;
-    state->single = header->row->encoding == DNP3_ENCODING_F32;
-    set_time(s, state, wire);
+    s->homeless_told = true;
+    return event ? passing : NULL;
+}
+
+/* Takes the value over; true where it is new, as one that passes always is. */
+static bool keep(struct gw_point_state *state, const struct dnp3_object_row *row,
+                 const struct dnp3_point *wire, bool passes)
+{
+    bool changed = true;
+    if (!passes)
+        changed = gw_point_store_set(state, row->type, wire);
+    else if (row->type == DNP3_POINT_OCTET_STRING)
+        *state = (struct gw_point_state){.flags = wire->flags};
+    else
+        *state = (struct gw_point_state){.flags = wire->flags, .number = wire->number};
+    state->single = row->encoding == DNP3_ENCODING_F32;
+    state->floating = state->single || row->encoding == DNP3_ENCODING_F64;
+    return changed;
+}
+
+/* A control may wait for it. */
+static void tell_controls(struct gw_session *s, const struct arrival *arrival)
+{
+    const struct gw_map_point *point = arrival->point;
     if (s->config->mapping->control_count && !gw_map_point_is_default(point) &&
-        type != DNP3_POINT_OCTET_STRING)
+        arrival->header->row->type != DNP3_POINT_OCTET_STRING)
         gw_controls_point(s->shared->controls, s->config, point,
-                          gw_map_point_value(point, wire->number));
-    if (point->publish == GW_PUBLISH_NEVER)
+                          gw_map_point_value(point, arrival->wire->number));
+}
+
+static void publish(struct gw_session *s, const struct arrival *arrival,
+                    struct gw_point_state *state, bool changed)
+{
+    uint8_t when = arrival->point->publish;
+    bool wanted = arrival->event || changed || state->forced || state->dirty;
+    if (when == GW_PUBLISH_NEVER || !(wanted || when == GW_PUBLISH_ALWAYS))
         return;
-    if (event) {
-        put(s, point, state, type, wire, GW_SOURCE_EVENT);
-    } else if (changed || state->forced || state->dirty || point->publish == GW_PUBLISH_ALWAYS) {
-        if (gw_publisher_online(s->shared->publisher) && !s->full)
-            put(s, point, state, type, wire, GW_SOURCE_STATIC);
-        else
-            put_off(s, state);
-    }
+    if (arrival->event || broker_takes(s))
+        put(s, arrival, state);
+    else
+        gw_session_put_off(s, state);
+}
+
+static void take_point(struct gw_session *s, const struct arrival *arrival)
+{
+    struct gw_point_state passing;
+    struct gw_point_state *state =
+        place_of(s, arrival->point, arrival->wire->index, arrival->event, &passing);
+    if (!state)
+        return;
+    bool changed = keep(state, arrival->header->row, arrival->wire, state == &passing);
+    set_time(s, state, arrival->wire);
+    tell_controls(s, arrival);
+    publish(s, arrival, state, changed);
 }
 
 /* A change since the last one reported: nothing to keep, every one counts. */
-static void take_delta(struct gw_session *s, const struct dnp3_object_header *header,
-                       const struct dnp3_point *wire, bool event)
+static void take_delta(struct gw_session *s, const struct arrival *arrival)
 {
-    enum dnp3_point_type type = header->row->type;
-    const struct gw_map_point *point = gw_mapping_point(s->config->mapping, type, wire->index);
+    const struct dnp3_point *wire = arrival->wire;
     struct gw_point_state passing = {.delta = true, .flags = wire->flags, .number = wire->number};
-    if (!point || point->publish == GW_PUBLISH_NEVER)
+    if (arrival->point->publish == GW_PUBLISH_NEVER)
         return;
     set_time(s, &passing, wire);
-    if (event || (gw_publisher_online(s->shared->publisher) && !s->full)) {
-        put(s, point, &passing, type, wire, event ? GW_SOURCE_EVENT : GW_SOURCE_STATIC);
+    if (arrival->event || broker_takes(s)) {
+        put(s, arrival, &passing);
         return;
     }
     if (!s->delta_told)
         gw_log(GW_LOG_ERROR, s->config->name,
                "g%uv%u: a change was read while the broker could not be told of it, and is lost: "
                "have the outstation report it as an event",
-               header->group, header->variation);
+               arrival->header->group, arrival->header->variation);
     s->delta_told = true;
 }
 
@@ -225,10 +206,17 @@ static void on_points(void *user, const struct dnp3_object_header *header,
         (event && s->fragment.skipping))
         return;
     for (size_t i = 0; i < count; i++) {
+        const struct arrival arrival = {
+            .header = header,
+            .wire = &points[i],
+            .point = gw_mapping_point(s->config->mapping, header->row->type, points[i].index),
+            .event = event};
+        if (!arrival.point)
+            continue;
         if (header->row->delta) /* must never pass for a total */
-            take_delta(s, header, &points[i], event);
+            take_delta(s, &arrival);
         else
-            take_point(s, header, &points[i], event);
+            take_point(s, &arrival);
     }
 }
 
@@ -332,89 +320,3 @@ const struct dnp3_association_callbacks gw_session_callbacks = {
     .line_clear = on_line_clear,
     .may_act = on_may_act,
 };
-
-/* `force`: the next value counts as new, and what is kept is not worth publishing. */
-void gw_session_mark_dirty(struct gw_session *s, bool force)
-{
-    const struct gw_map_point *point;
-    enum dnp3_point_type type;
-    uint32_t index;
-    size_t places = gw_point_store_places(&s->points);
-    for (size_t i = 0; i < places; i++) {
-        struct gw_point_state *state = gw_point_store_place(&s->points, i, &point, &type, &index);
-        if (!state || !state->known || point->publish == GW_PUBLISH_NEVER)
-            continue;
-        state->forced |= force;
-        state->dirty = !state->forced;
-    }
-    s->flush_from = 0;
-    if (!force) {
-        s->points_due = true;
-        gw_session_due(s);
-    }
-}
-
-void gw_session_mark_carried(struct gw_session *s, uint32_t carrier)
-{
-    const struct gw_map_point *point;
-    enum dnp3_point_type type;
-    uint32_t index;
-    size_t places = gw_point_store_places(&s->points);
-    for (size_t i = 0; i < places; i++) {
-        struct gw_point_state *state = gw_point_store_place(&s->points, i, &point, &type, &index);
-        if (state && state->known && state->carrier == carrier)
-            state->dirty = true;
-    }
-    s->flush_from = 0;
-    s->points_due = true;
-    gw_session_due(s);
-}
-
-static void overlay_lost(struct gw_session *s, struct gw_point_value *value)
-{
-    int64_t now = gw_clock_wall_ms();
-    value->flags = DNP3_FLAG_COMM_LOST;
-    value->source = GW_SOURCE_GATEWAY;
-    value->time_source = gw_clock_trusted(s->shared->config->clock)
-                             ? GW_TIME_GATEWAY
-                             : GW_TIME_GATEWAY_UNSYNCHRONIZED;
-    value->time_ms = value->received_ms = now;
-}
-
-/* Publishes what is kept and not out yet, as long as the outbox is not needed for events. */
-bool gw_session_flush_points(struct gw_session *s)
-{
-    const struct gw_map_point *point;
-    enum dnp3_point_type type;
-    uint32_t index;
-    size_t places = gw_point_store_places(&s->points);
-    if (places != s->flush_places) /* a larger table has another order */
-        s->flush_from = 0;
-    s->flush_places = places;
-    for (; s->flush_from < places; s->flush_from++) {
-        struct gw_point_state *state =
-            gw_point_store_place(&s->points, s->flush_from, &point, &type, &index);
-        if (!state || !state->dirty)
-            continue;
-        struct gw_point_value value;
-        fill_value(state, type, GW_SOURCE_STATIC, &value);
-        if (s->marked && !gw_map_type_is_command(type)) /* what was commanded stays so */
-            overlay_lost(s, &value);
-        if (!gw_publisher_roomy(s->shared->publisher))
-            return false;
-        int error =
-            gw_publisher_put_point(s->shared->publisher, s->config, point, index, &value, false);
-        if (error == GW_OUTBOX_BEHIND) {
-            s->behind = true;
-            continue;
-        }
-        if (error == GW_OUTBOX_TOO_LARGE)
-            unpublishable(s, point, index);
-        else if (error)
-            return false;
-        state->dirty = false;
-        state->carrier = 0;
-    }
-    s->flush_from = 0;
-    return true;
-}

@@ -44,7 +44,7 @@ void gw_session_mark_points(struct gw_session *s)
     if (s->config->profile->on_offline != GW_ON_OFFLINE_MARK)
         return;
     s->marked = true;
-    gw_session_mark_dirty(s, false);
+    gw_session_mark_dirty(s);
 }
 
 /* What was online stays so for offline_after_s; what never was is told at once why. */
@@ -98,7 +98,7 @@ void gw_session_found(struct gw_session *s)
     gw_line_proved(s->line);
     if (s->marked) {
         s->marked = false;
-        gw_session_mark_dirty(s, true);
+        gw_session_mark_stale(s);
         if (!s->behaviour->report_by_exception) /* it keeps its events, and says if it cannot */
             dnp3_association_demand(s->association, DNP3_DEMAND_INTEGRITY);
     }
