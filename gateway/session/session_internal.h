@@ -78,6 +78,7 @@ struct gw_session {
     bool unpublishable_told;
     bool delta_told;
     bool homeless_told;
+    bool unprotected_told;
     size_t flush_from;   /* the place where the last flush of points ended */
     size_t flush_places; /* of how many */
 };

@@ -227,6 +227,16 @@ static bool is_act(unsigned function)
            (function >= DNP3_FUNCTION_OPEN_FILE && function <= DNP3_FUNCTION_ABORT_FILE);
 }
 
+/* Said once: it is the device's way. */
+static void unprotected(struct gw_session *s)
+{
+    if (!s->unprotected_told)
+        gw_log(GW_LOG_WARNING, s->config->name,
+               "it sends events without asking for a confirm, and forgets them at once: what does "
+               "not get through here is lost");
+    s->unprotected_told = true;
+}
+
 static void answers(struct gw_session *s)
 {
     if (gw_session_is_proved(s)) {
@@ -292,9 +302,11 @@ void gw_session_on_event(void *user, enum dnp3_association_event event, unsigned
     case DNP3_ASSOCIATION_CONFIRM_LATE:
         gw_session_confirm_late(s);
         break;
+    case DNP3_ASSOCIATION_UNPROTECTED:
+        unprotected(s);
+        break;
     case DNP3_ASSOCIATION_BROADCAST_HEARD:
     case DNP3_ASSOCIATION_BROADCAST_MISSED:
-    case DNP3_ASSOCIATION_UNPROTECTED:
         gw_log(GW_LOG_DEBUG, name, "%s", dnp3_association_event_text(event));
         break;
     }

@@ -2,6 +2,7 @@
 /* Sessions of a whole gateway, between outstations over TCP and a scripted MQTT connection: what is
  * confirmed and when, what is published again, which state is told. */
 #include "gateway/payload/payload.h"
+#include "tests/lib/log_capture.h"
 #include "tests/lib/site.h"
 
 static const char one[] =
@@ -79,6 +80,41 @@ static void test_nothing_is_confirmed_without_a_broker(void **unused)
     fake_mqtt_ack(0);
     site_wait(&site, counters(&site)->events_confirmed == 1);
     assert_true(published(0, "a/status", "\"withholding\":false"));
+    site_stop(&site);
+}
+
+/* An event in an unsolicited response that asks for no confirm. */
+static void say_unprotected(struct site *site, uint8_t sequence, uint8_t value)
+{
+    const uint8_t data[] = {
+        0xC0, (uint8_t)(0xD0 | sequence), 130, 0, 0, 32, 2, 0x17, 1, 0, 1, value, 0};
+    uint8_t octets[DNP3_LINK_FRAME_MAX];
+    struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
+    dnp3_link_write(
+        &out, &(struct dnp3_link_frame){.control = DNP3_LINK_PRM | DNP3_LINK_UNCONFIRMED_USER_DATA,
+                                        .destination = 1,
+                                        .source = PEER_FIRST_ADDRESS,
+                                        .data = data,
+                                        .length = sizeof data});
+    uv_buf_t buffer = uv_buf_init((char *)octets, (unsigned)dnp3_writer_length(&out));
+    assert_int_equal(uv_try_write((uv_stream_t *)&site->peer.tcp, &buffer, 1), buffer.len);
+}
+
+static void test_events_that_cannot_be_protected_are_told(void **unused)
+{
+    struct site site;
+    (void)unused;
+    start_online(&site);
+    uint64_t confirmed = counters(&site)->events_confirmed;
+    int log = log_capture_begins();
+    say_unprotected(&site, 3, 77);
+    site_wait(&site, published(0, "a/point/volts", "\"value\":77,"));
+    assert_true(log_capture_ends(log, "events without asking for a confirm"));
+    log = log_capture_begins();
+    say_unprotected(&site, 4, 78);
+    site_wait(&site, published(0, "a/point/volts", "\"value\":78,"));
+    assert_false(log_capture_ends(log, "events without asking for a confirm"));
+    assert_int_equal(counters(&site)->events_confirmed, confirmed);
     site_stop(&site);
 }
 
@@ -331,6 +367,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_confirmed_without_a_broker),
+        cmocka_unit_test(test_events_that_cannot_be_protected_are_told),
         cmocka_unit_test(test_what_the_broker_missed_is_published_when_it_is_back),
         cmocka_unit_test(test_a_refused_message_is_not_confirmed),
         cmocka_unit_test(test_a_withdrawn_fragment_leaves_its_values),
