@@ -172,7 +172,7 @@ bool gw_session_is_proved(const struct gw_session *s);
 void gw_session_identity_forget(struct gw_session *s);
 /* It answers, and is not proved: asks it. What comes is handed over attribute by attribute. */
 void gw_session_identity_ask(struct gw_session *s);
-/* Once a second: it may have been too busy to say. */
+/* Once a second: whether it is to be asked again. */
 void gw_session_identity_tick(struct gw_session *s);
 void gw_session_identity_attribute(struct gw_session *s, const struct dnp3_attribute *attribute);
 

@@ -5,6 +5,7 @@ must be; a wrong one says why it is off-line, and the right one comes back by it
 import json
 import unittest
 
+from dnp3_peer import Peer, frames, link_function
 from field_site import Site
 
 POINTS = [{"type": "counter", "index": "0..1", "name": "count-{index}"},
@@ -13,6 +14,35 @@ POINTS = [{"type": "counter", "index": "0..1", "name": "count-{index}"},
 MAPPING = {"device": "meter-b", "points": POINTS, "controls": [
     {"name": "pump", "type": "binary_output", "index": 0,
      "states": {"on": {"operation": "latch_on"}, "off": {"operation": "latch_off"}}}]}
+
+
+BUSY, REFUSED, UNKNOWN_OBJECT = 0x10, 0x01, 0x02 # IIN2.4, 2.0, 2.1
+
+
+class Device:
+    """Answers everything, and READs with an analog input; to who it is, with `refusal` (IIN2) while
+    that is set."""
+
+    def __init__(self, manufacturer, model):
+        self.refusal = None
+        self.said = {252: manufacturer, 250: model}
+
+    def attributes(self):
+        return b"".join(bytes([0, variation, 0, 0, 0, 1, len(text)]) + text.encode()
+                        for variation, text in self.said.items())
+
+    def answer(self, octets):
+        if octets[12] != 1: # READ
+            return bytes(2)
+        if octets[13] != 0: # of attributes
+            return bytes(2) + b"\x1e\x01\x00\x00\x00\x01\x07\x00\x00\x00"
+        return bytes([0, self.refusal]) if self.refusal else bytes(2) + self.attributes()
+
+    def behave(self, connection):
+        while octets := connection.recv(4096):
+            if link_function(octets) == 4 and len(octets) > 13 and octets[12] != 0: # CONFIRM
+                answer = bytes([0xC0 | octets[11] & 0x0F, 0x81]) + self.answer(octets)
+                connection.sendall(frames(0x44, 1, 10, answer))
 
 
 class Identity(unittest.TestCase):
@@ -59,6 +89,38 @@ class Identity(unittest.TestCase):
             self.assertEqual((answer["outcome"], answer["reason"]), ("refused", "offline"), answer)
         self.assertEqual(self.result("device-0/set/pump", "device-0/result/pump",
                                      {"value": "on", "id": "1"})["outcome"], "done")
+
+    def told(self, name, *words):
+        """Waits for a status with these words in its detail."""
+        return self.client.wait(lambda messages: next(
+            (json.loads(m.payload) for m in messages if m.topic == f"dnp3/test/{name}/status" and
+             all(word in m.payload.decode() for word in words)), None), 15, words)
+
+    def test_one_that_cannot_say_it_now(self):
+        device = Device("dnp3-mqtt", "meter-b")
+        device.refusal = BUSY
+        Peer(self, self.site.ports[0], device.behave)
+        self.site.start_gateway()
+        self.assertEqual(self.told("device-0", "too busy to say")["state"], "connecting")
+        answer = self.result("device-0/set/pump", "device-0/result/pump", {"value": "on", "id": "1"})
+        self.assertEqual((answer["outcome"], answer["reason"]), ("refused", "offline"), answer)
+        device.refusal = REFUSED
+        self.assertEqual(self.told("device-0", "refuses to say")["state"], "connecting")
+        self.assertEqual(self.points("device-0"), [])
+        device.refusal = None
+        self.site.wait_state(self.client, "device-0", "online", "ok")
+        self.client.wait(lambda _: self.points("device-0"), 15, "points")
+        self.assertNotIn("wrong_device", self.site.log("gateway"))
+
+    def test_one_that_is_told_its_name_late(self):
+        device = Device("dnp3-mqtt", "meter-b")
+        device.refusal = UNKNOWN_OBJECT
+        Peer(self, self.site.ports[0], device.behave)
+        self.site.start_gateway()
+        self.assertEqual(self.told("device-0", "does not tell its manufacturer")["reason"],
+                         "wrong_device")
+        device.refusal = None
+        self.site.wait_state(self.client, "device-0", "online", "ok")
 
     def test_another_device_at_the_same_place(self):
         self.site.start_sim("--events-per-second", "20")
