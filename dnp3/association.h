@@ -5,7 +5,7 @@
  * Delivery is a conversation: a fragment's points are handed over, then the host is asked whether
  * to confirm, and may answer later. The rules numbered in comments are those of RULES.md.
  * From a callback the host may call confirm, refuse, demand, withhold, probe, command, request,
- * file and broadcast; not feed, take, tick, disconnected or free. */
+ * file and broadcast; not feed, take, tick, disconnected, moved or free. */
 #ifndef DNP3_ASSOCIATION_H
 #define DNP3_ASSOCIATION_H
 
@@ -242,6 +242,10 @@ int dnp3_association_create(struct dnp3_master *master, uint16_t address,
 /* Ends its controls and requests (their `done` is called), gives back what it holds of the pool,
  * and leaves the master. NULL is legal. */
 void dnp3_association_free(struct dnp3_association *association);
+
+/* Where outstations of one channel have a place each (UDP): this one is at another place now, and
+ * may be another device. All is as when a connection ends and the next one begins, for it alone. */
+void dnp3_association_moved(struct dnp3_association *association, uint64_t now_ms);
 
 /* The host's late answer: what `token` names is safe. 0 and the confirm leaves with the next take;
  * VOID where none is owed any more (rule 1), which is no loss: the outstation repeats. */

@@ -28,16 +28,30 @@ void dnp3_master_free(struct dnp3_master *master)
     allocator->release(allocator->user, DNP3_OWNER_LINK, master);
 }
 
+static void begin(struct dnp3_association *a)
+{
+    dnp3_association_link_forget(a);
+    dnp3_transport_reset(&a->transport, a->master->config.pool);
+    dnp3_task_start(a);
+}
+
+static void end(struct dnp3_association *a)
+{
+    dnp3_association_link_forget(a);
+    dnp3_transport_reset(&a->transport, a->master->config.pool);
+    dnp3_task_disconnected(a);
+    dnp3_probe_forget(a);
+    dnp3_confirm_void(a, &a->solicited);
+    dnp3_confirm_forget_unsolicited(a);
+}
+
 void dnp3_master_connected(struct dnp3_master *master, uint64_t now_ms)
 {
     master->now_ms = now_ms;
     master->connected = true;
     dnp3_link_parser_reset(&master->parser);
-    for (struct dnp3_association *a = master->associations; a; a = a->next) {
-        dnp3_association_link_forget(a);
-        dnp3_transport_reset(&a->transport, master->config.pool);
-        dnp3_task_start(a);
-    }
+    for (struct dnp3_association *a = master->associations; a; a = a->next)
+        begin(a);
 }
 
 void dnp3_master_disconnected(struct dnp3_master *master, uint64_t now_ms)
@@ -45,14 +59,17 @@ void dnp3_master_disconnected(struct dnp3_master *master, uint64_t now_ms)
     master->now_ms = now_ms;
     master->connected = false;
     dnp3_broadcast_disconnected(master);
-    for (struct dnp3_association *a = master->associations; a; a = a->next) {
-        dnp3_association_link_forget(a);
-        dnp3_transport_reset(&a->transport, master->config.pool);
-        dnp3_task_disconnected(a);
-        dnp3_probe_forget(a);
-        dnp3_confirm_void(a, &a->solicited);
-        dnp3_confirm_forget_unsolicited(a);
-    }
+    for (struct dnp3_association *a = master->associations; a; a = a->next)
+        end(a);
+}
+
+void dnp3_association_moved(struct dnp3_association *a, uint64_t now_ms)
+{
+    a->master->now_ms = now_ms;
+    if (!a->master->connected)
+        return;
+    end(a);
+    begin(a);
 }
 
 static void receive_frame(struct dnp3_master *master, const struct dnp3_link_frame *frame)

@@ -23,8 +23,8 @@ struct gw_channel_callbacks {
     /* Dial-in only: another connection claims to be this one's outstation. The owner finds out
      * whether the one that is open is alive, and calls gw_channel_decide(). */
     void (*contested)(void *user);
-    /* UDP only, before the octets that say so: the outstation of this link address has another
-     * address now, and may be another device. May be NULL. */
+    /* UDP only, before the octets that say so: the outstation of this link address has an address
+     * now, the first one or another, and may be another device. May be NULL. */
     void (*moved)(void *user, uint16_t address);
     /* Once for each open that succeeded or failed. GW_REASON_OK: we closed it ourselves. */
     void (*closed)(void *user, enum gw_reason reason);

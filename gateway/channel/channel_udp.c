@@ -134,7 +134,7 @@ static bool judge(struct udp_channel *channel, const struct dnp3_link_frame *fra
     struct gw_udp_peer *peer = gw_udp_peers_find(&channel->peers, frame->source);
     if (!peer || frame->control & DNP3_LINK_DIR)
         return true; /* a stranger, who learns nothing and changes nothing */
-    bool moves = peer->known && !gw_udp_same((const struct sockaddr *)&peer->at, from);
+    bool moves = !peer->known || !gw_udp_same((const struct sockaddr *)&peer->at, from);
     switch (gw_udp_peer_heard(peer, from, uv_now(channel->base.loop))) {
     case GW_UDP_TAKE:
         if (moves && channel->base.callbacks.moved)

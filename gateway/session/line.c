@@ -197,8 +197,10 @@ static bool dials_in(const struct gw_line *line)
 static void on_moved(void *user, uint16_t address)
 {
     struct gw_line *line = user;
+    line->pumping = true; /* the octets follow that say so */
     for (struct gw_session *s = line->sessions; s; s = gw_session_next(s))
         gw_session_moved(s, address);
+    line->pumping = false;
 }
 
 static void on_closed(void *user, enum gw_reason reason)

@@ -41,8 +41,8 @@ void gw_session_free(struct gw_session *session);
 void gw_session_line_opened(struct gw_session *session);
 void gw_session_line_closed(struct gw_session *session, enum gw_reason reason);
 void gw_session_stranger(struct gw_session *session, uint16_t source, uint16_t destination);
-/* The outstation of this link address speaks from elsewhere: where it is this one, its identity is
- * asked for anew. */
+/* The outstation of this link address speaks from another place, or for the first time: where it is
+ * this one, it is as after a new connection. */
 void gw_session_moved(struct gw_session *session, uint16_t address);
 /* Asks whether the outstation is still there; gw_line_probed() follows. False: it is not. */
 bool gw_session_probe(struct gw_session *session, uint32_t within_ms);

@@ -70,15 +70,6 @@ void gw_session_identity_forget(struct gw_session *s)
     gw_session_update_withholding(s);
 }
 
-void gw_session_moved(struct gw_session *s, uint16_t address)
-{
-    if (s->config->address != address || !s->identity)
-        return;
-    gw_session_identity_forget(s);
-    if (dnp3_association_online(s->association)) /* else when it answers */
-        gw_session_identity_ask(s);
-}
-
 void gw_session_identity_attribute(struct gw_session *s, const struct dnp3_attribute *attribute)
 {
     struct session_identity *identity = s->identity;

@@ -133,6 +133,18 @@ void gw_session_line_opened(struct gw_session *s)
     gw_session_deadbands_opened(s);
 }
 
+/* It has left one place without a word and appears at another: a line of its own that closes and
+ * opens. The first place is where it has never been lost from. */
+void gw_session_moved(struct gw_session *s, uint16_t address)
+{
+    if (s->config->address != address)
+        return;
+    dnp3_association_moved(s->association, session_now(s));
+    if (s->heard_wall_ms)
+        gw_session_lost(s, GW_REASON_TIMEOUT, NULL);
+    gw_session_line_opened(s);
+}
+
 void gw_session_line_closed(struct gw_session *s, enum gw_reason reason)
 {
     if (reason != GW_REASON_OK) /* else we closed it and said why */

@@ -169,21 +169,14 @@ class Learned(unittest.TestCase):
             self.operate(name, "close")
 
     def operate(self, name, value):
-        """What was asked before it spoke, or at its old place, may still end unanswered: then it is
-        lost once more, and a control refused."""
         result = Udp.command(self, self.client, "breaker", value, name)
-        if result["reason"] == "offline":
-            time.sleep(1)
-            self.site.wait_state(self.client, name, "online", "ok")
-            result = Udp.command(self, self.client, "breaker", value, name)
         self.assertEqual(result["outcome"], "done", result)
 
-    def test_another_device_from_elsewhere(self):
-        """Nothing was asked meanwhile, so that nobody noticed that the first one had gone."""
+    def restart_unnoticed(self, **changes):
+        """Nothing is asked, so that nobody notices that the first one has gone."""
         site, client = self.site, self.client
         site.stop("gateway")
-        site.config["profiles"]["default"].update(
-            {"polls": [], "keep_alive_s": 0, "identity": {"model": "switch"}})
+        site.config["profiles"]["default"].update({"polls": [], "keep_alive_s": 0, **changes})
         site.write_config()
         site.write("mapping-other.json", dict(SWITCH, device="pump"))
         site.write("other.json", dict(site.config, outstations=[
@@ -191,9 +184,25 @@ class Learned(unittest.TestCase):
         site.start_sim("--events-per-second", "1")
         site.start_gateway()
         site.wait_state(client, "device-0", "online", "ok")
+        self.wait_log("the startup sequence is through", 2)
         site.kill("sim")
+        del client.messages[:]
         site.start_sim("--events-per-second", "1", config="other.json")
-        status = site.wait_state(client, "device-0", "offline", "wrong_device")
+
+    def wait_log(self, text, times):
+        deadline = time.monotonic() + 20
+        while self.site.log("gateway").count(text) < times:
+            self.assertLess(time.monotonic(), deadline, self.site.log("gateway")[-3000:])
+            time.sleep(0.05)
+
+    def test_one_from_elsewhere_starts_anew(self):
+        self.restart_unnoticed()
+        self.wait_log("lost, timeout", 2)
+        self.wait_log("the startup sequence is through", 4)
+
+    def test_another_device_from_elsewhere(self):
+        self.restart_unnoticed(identity={"model": "switch"})
+        status = self.site.wait_state(self.client, "device-0", "offline", "wrong_device")
         self.assertIn('its model is "pump"', status["detail"])
 
     def test_one_that_answers_is_not_replaced(self):

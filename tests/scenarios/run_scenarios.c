@@ -522,6 +522,11 @@ static void disconnect_line(struct run *run, char *text)
     world_disconnect(&run->world);
 }
 
+static void move(struct run *run, char *text)
+{
+    world_move(&run->world, script_side_of(run, &text));
+}
+
 static void outstation(struct run *run, char *text)
 {
     if (!world_side(&run->world, (unsigned)script_number(run, text)))
@@ -589,6 +594,7 @@ static const struct {
              {"connect", connect_line, false, true},
              {"start", start, false, true},
              {"disconnect", disconnect_line, false, false},
+             {"moved", move, false, false},
              {"<", say, false, false},
              {"<+", say_more, false, false},
              {"<link", say_link, false, false},

@@ -560,14 +560,26 @@ void world_pump(struct world *world)
     }
 }
 
+static void forget(struct side *side)
+{
+    side->asked = false;
+    side->linked = false;
+    memset(side->guards, 0, sizeof side->guards);
+}
+
+void world_move(struct world *world, struct side *side)
+{
+    dnp3_transport_reset(&side->down, world->pool);
+    forget(side);
+    dnp3_association_moved(side->association, world->now);
+    world_pump(world);
+}
+
 void world_connect(struct world *world)
 {
     world->connected = true;
-    for (size_t i = 0; i < world->side_count; i++) {
-        world->sides[i].asked = false;
-        world->sides[i].linked = false;
-        memset(world->sides[i].guards, 0, sizeof world->sides[i].guards);
-    }
+    for (size_t i = 0; i < world->side_count; i++)
+        forget(&world->sides[i]);
     dnp3_master_connected(world->master, world->now);
     world_pump(world);
 }

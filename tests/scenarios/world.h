@@ -149,6 +149,8 @@ struct side *world_side(struct world *world, unsigned address);
 
 void world_connect(struct world *world);
 void world_disconnect(struct world *world);
+/* One outstation has another place; the connection stays. */
+void world_move(struct world *world, struct side *side);
 /* Octets to the master, one feed each `chunk` octets (0: in one piece). */
 void world_feed(struct world *world, const uint8_t *octets, size_t length, size_t chunk);
 void world_feed_datagram(struct world *world, const uint8_t *octets, size_t length);
