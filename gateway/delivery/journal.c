@@ -293,6 +293,7 @@ static int load(struct gw_journal *j, const struct gw_spool_record *record)
     return error;
 }
 
+/* Not where the outbox would put it back at once, for more waits there than is good. */
 static bool has_room(const struct gw_journal *j)
 {
     if (j->refused_count == REFUSED_MAX)
@@ -300,20 +301,26 @@ static bool has_room(const struct gw_journal *j)
     struct gw_outbox_state state;
     gw_outbox_state(j->outbox, &state);
     size_t most = state.depth / LOADED_SHARE + 1;
+    if (state.queued > state.depth)
+        return false;
     return state.loaded < (most < LOADED_MAX ? most : LOADED_MAX) && j->here.count < j->here.most;
 }
 
-/* False where there is no room for it. */
+/* False where there is no room for it. The cursor moves first: what is loaded may be put back at
+ * once, and moves it back. */
 static bool step(struct gw_journal *j)
 {
     uint64_t sequence = j->next.sequence;
+    uint64_t before = j->cursor;
     bool waits =
         !gw_sequence_set_has(&j->here, sequence) && !gw_sequence_set_has(&j->gone, sequence);
-    if (waits && is_refused(j, j->next.message.point))
-        pass_over(j, sequence);
-    else if (waits && load(j, &j->next) != 0)
-        return false;
     j->cursor = sequence;
+    if (waits && is_refused(j, j->next.message.point)) {
+        pass_over(j, sequence);
+    } else if (waits && load(j, &j->next) != 0) {
+        j->cursor = before;
+        return false;
+    }
     j->has_next = gw_spool_next(j->spool, &j->next);
     return true;
 }

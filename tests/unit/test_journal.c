@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The journal on a spool that has something to say while it is opened. */
+/* The journal on a spool that has something to say while it is opened, and between that and an
+ * outbox which has more than it can send. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <cmocka.h>
 
 #include "gateway/delivery/journal.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/spool_bench.h"
 
 static void changed(void *user)
@@ -65,8 +67,156 @@ static void opens_what_is_damaged(void **state)
     bench_remove(&bench);
 }
 
+/* An outbox in front of a broker that takes as many as the test says. */
+enum { OUTBOX = 64, TOPIC_EVENTS = 12 };
+
+struct site {
+    struct spool_bench bench;
+    uv_loop_t loop;
+    struct patience patience;
+    struct gw_journal *journal;
+    struct gw_outbox *outbox;
+    size_t window;
+    uint64_t under_way[OUTBOX];
+    size_t first, last;
+    unsigned arrived[8 * TOPIC_EVENTS], count;
+    unsigned safe;
+    bool online, stopped;
+};
+
+static int publish(void *user, const struct gw_outbox_message *message, uint64_t id)
+{
+    struct site *site = user;
+    if (message->event) {
+        assert_true(site->count < sizeof site->arrived / sizeof *site->arrived);
+        memcpy(&site->arrived[site->count++], message->payload, sizeof(unsigned));
+    }
+    site->under_way[site->last++ % OUTBOX] = id;
+    return 0;
+}
+
+static size_t window(void *user)
+{
+    const struct site *site = user;
+    return site->window - (site->last - site->first);
+}
+
+static void safe(void *user, void *owner, uint32_t token)
+{
+    (void)owner;
+    (void)token;
+    ((struct site *)user)->safe++;
+}
+
+static bool site_online(void *user)
+{
+    return ((const struct site *)user)->online;
+}
+
+static void site_changed(void *user)
+{
+    (void)user;
+}
+
+static void note_stopped(void *user)
+{
+    ((struct site *)user)->stopped = true;
+}
+
+static void open_site(struct site *site)
+{
+    static const struct gw_outbox_callbacks outbox_callbacks = {.safe = safe};
+    static const struct gw_journal_callbacks callbacks = {
+        .changed = site_changed, .online = site_online, .kept = kept};
+    const struct gw_outbox_sink sink = {.publish = publish, .window = window, .user = site};
+    struct gw_outbox_options outbox;
+    char why[GW_SPOOL_WHY];
+    bench_folder(&site->bench);
+    gw_outbox_options_default(&outbox);
+    outbox.messages = OUTBOX;
+    outbox.reserve_messages = 2;
+    const struct gw_journal_options options = {
+        .path = site->bench.path, .max_mb = 4, .outbox_messages = OUTBOX};
+    uv_loop_init(&site->loop);
+    patience_init(&site->patience, &site->loop);
+    site->outbox = gw_outbox_create(&outbox, &sink, &outbox_callbacks, site);
+    site->journal = gw_journal_create(&options, &callbacks, site, why);
+    assert_int_equal(gw_journal_start(site->journal, &site->loop, site->outbox), 0);
+}
+
+static void close_site(struct site *site)
+{
+    gw_journal_stop(site->journal, note_stopped);
+    wait_for(site, site->stopped);
+    gw_journal_free(site->journal);
+    gw_outbox_free(site->outbox);
+    patience_close(&site->patience);
+    uv_loop_close(&site->loop);
+    bench_remove(&site->bench);
+}
+
+static struct gw_outbox_message message_of(const unsigned *number, bool event)
+{
+    return (struct gw_outbox_message){.topic = event ? "event" : "result",
+                                      .topic_len = event ? 5 : 6,
+                                      .payload = number,
+                                      .payload_len = sizeof *number,
+                                      .qos = 1,
+                                      .event = event};
+}
+
+static void put_event(struct site *site, unsigned number)
+{
+    const struct gw_outbox_message message = message_of(&number, true);
+    assert_int_equal(gw_outbox_begin(site->outbox, site, number, true), 0);
+    assert_int_equal(gw_outbox_put(site->outbox, &message), 0);
+    assert_int_equal(gw_outbox_commit(site->outbox), 0);
+}
+
+/* The broker takes all it gets, from now on. */
+static bool all_arrived(struct site *site)
+{
+    site->window = OUTBOX;
+    gw_outbox_pump(site->outbox);
+    while (site->first < site->last)
+        gw_outbox_acked(site->outbox, site->under_way[site->first++ % OUTBOX], 0);
+    gw_journal_pump(site->journal);
+    return site->count >= TOPIC_EVENTS;
+}
+
+/* Results wait, more than is good, and events that lie in the file: they come when there is room,
+ * and in order, also beside those that follow. */
+static void what_is_read_back_keeps_its_order(void **state)
+{
+    (void)state;
+    struct site site = {0};
+    struct gw_outbox_state outbox;
+    unsigned number = 0;
+    open_site(&site);
+    for (unsigned i = 0; i < OUTBOX / 2; i++) {
+        const struct gw_outbox_message result = message_of(&number, false);
+        assert_int_equal(gw_outbox_send(site.outbox, &result), 0);
+    }
+    while (number < TOPIC_EVENTS / 2)
+        put_event(&site, ++number);
+    wait_for(&site, site.safe == number);
+    site.online = true;
+    gw_journal_pump(site.journal);
+    patience_pass(&site.patience, 50);
+    while (number < TOPIC_EVENTS)
+        put_event(&site, ++number);
+    wait_for(&site, all_arrived(&site));
+    assert_int_equal(site.count, TOPIC_EVENTS);
+    for (unsigned i = 0; i < TOPIC_EVENTS; i++)
+        assert_int_equal(site.arrived[i], i + 1);
+    gw_outbox_state(site.outbox, &outbox);
+    assert_int_equal(outbox.relieved, 0); /* none was read in vain */
+    close_site(&site);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(opens_what_is_damaged)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(opens_what_is_damaged),
+                                       cmocka_unit_test(what_is_read_back_keeps_its_order)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
