@@ -99,43 +99,56 @@ int gw_topic_control(const struct gw_config *config, enum gw_topic topic,
     return expand(config, topic, outstation, &name, buffer, size);
 }
 
+/* What stands in a topic for what differs between outstations, and for what may have levels. */
+enum { ANY = '\x01', REST = '\x02' };
+
+static int expand_marks(const struct gw_config *config, enum gw_topic topic, char *text,
+                        size_t size)
+{
+    static const char any[] = {ANY, '\0'};
+    static const char rest[] = {REST, '\0'};
+    const struct gw_topics *topics = config->topics;
+    const struct gw_template *template = topics->templates[topic];
+    const char *values[GW_TOPIC_NAMES_MAX] = {topics->prefix, config->gateway, any};
+    size_t at = COMMON;
+    for (size_t i = 0; i < own[topic].count; i++)
+        values[at++] = i ? any : rest;
+    for (size_t i = 0; topic != GW_TOPIC_STATUS && i < topics->var_count; i++, at++) {
+        /* A variable in brackets may vanish with its level: the rest is then unknown. */
+        bool vanishes = gw_template_uses(template, at) && !gw_template_requires(template, at);
+        values[at] = vanishes ? rest : any;
+    }
+    return gw_template_expand(template, values, text, size);
+}
+
 /* A filter: + for what differs between outstations, # for the control (or point), which may have
  * levels and ends the filter. A level that a placeholder only shares with other text becomes + as a
  * whole. */
 int gw_topic_filter(const struct gw_config *config, enum gw_topic topic, char *buffer, size_t size)
 {
-    enum { ANY = '\x01', REST = '\x02' };
-    static const char any[] = {ANY, '\0'};
-    static const char rest[] = {REST, '\0'};
-    const struct gw_topics *topics = config->topics;
-    const char *values[GW_TOPIC_NAMES_MAX] = {topics->prefix, config->gateway, any};
-    size_t at = COMMON;
-    for (size_t i = 0; i < own[topic].count; i++)
-        values[at++] = i ? any : rest;
-    for (size_t i = 0; topic != GW_TOPIC_STATUS && i < topics->var_count; i++) {
-        /* A variable in brackets may vanish with its level: the rest is then unknown. */
-        bool vanishes = gw_template_uses(topics->templates[topic], at) &&
-                        !gw_template_requires(topics->templates[topic], at);
-        values[at++] = vanishes ? rest : any;
-    }
     char text[GW_TOPIC_MAX];
-    if (gw_template_expand(topics->templates[topic], values, text, sizeof text) < 0)
-        return DNP3_ERR_FULL;
     size_t used = 0;
-    for (const char *level = text; level;
-         level = strchr(level, '/') ? strchr(level, '/') + 1 : NULL) {
+    if (expand_marks(config, topic, text, sizeof text) < 0)
+        return DNP3_ERR_FULL;
+    for (const char *level = text;;) {
         size_t length = strcspn(level, "/");
-        bool is_rest = memchr(level, REST, length) != NULL;
-        bool is_any = memchr(level, ANY, length) != NULL;
-        const char *shown = is_rest ? "#" : is_any ? "+" : level;
-        size_t shown_length = is_rest || is_any ? 1 : length;
+        bool last = level[length] == '\0';
+        const char *shown = level;
+        if (memchr(level, REST, length)) {
+            shown = "#";
+            last = true;
+        } else if (memchr(level, ANY, length)) {
+            shown = "+";
+        }
+        size_t shown_length = shown == level ? length : 1;
         if (used + shown_length + 2 > size)
             return DNP3_ERR_FULL;
         memcpy(buffer + used, shown, shown_length);
         used += shown_length;
-        if (is_rest || level[length] == '\0')
+        if (last)
             break;
         buffer[used++] = '/';
+        level += length + 1;
     }
     buffer[used] = '\0';
     return (int)used;

@@ -210,6 +210,35 @@ static void expand_point(struct gw_mapping_compiler *c, struct gw_expansion *x,
     gw_template_free(texts.label);
 }
 
+/* What the points of an entry have in common: all but index, name and label. */
+static struct gw_map_point point_of(struct gw_mapping_compiler *c,
+                                    const struct gw_point_entry *entry, const json_t *object,
+                                    const struct gw_json_path *path)
+{
+    const struct gw_map_point *plain = gw_mapping_point(&(struct gw_mapping){.unmapped = true},
+                                                        (enum dnp3_point_type)entry->type, 0);
+    struct gw_map_point point = {
+        .type = entry->type,
+        .publish = entry->publish,
+        .invert = entry->invert,
+        .scaled = entry->scale != 1 || entry->offset != 0,
+        .scale = entry->scale,
+        .offset = entry->offset,
+        .deadband = entry->deadband,
+        .expiry_s = entry->expiry_s,
+        .unit = entry->unit ? gw_arena_string(c->arena, entry->unit) : NULL,
+        .decimals = decimals_of(c, entry, object, path),
+        .states = plain->states,
+    };
+    struct gw_json_path states_path = {.parent = path, .key = "states"};
+    const json_t *states = json_object_get(object, "states");
+    if (states && is_binary(entry->type)) {
+        point.states = read_states(c, states, &states_path, entry->type);
+        point.own_states = true;
+    }
+    return point;
+}
+
 static void compile_point(struct gw_mapping_compiler *c, const json_t *object,
                           const struct gw_json_path *path, size_t origin)
 {
@@ -225,27 +254,7 @@ static void compile_point(struct gw_mapping_compiler *c, const json_t *object,
         return;
     if (c->reader.file->errors->errors == before)
         check_entry(c, &entry, object, path);
-    struct gw_map_point point = {
-        .type = entry.type,
-        .publish = entry.publish,
-        .invert = entry.invert,
-        .scaled = entry.scale != 1 || entry.offset != 0,
-        .scale = entry.scale,
-        .offset = entry.offset,
-        .deadband = entry.deadband,
-        .expiry_s = entry.expiry_s,
-        .unit = entry.unit ? gw_arena_string(c->arena, entry.unit) : NULL,
-    };
-    point.decimals = decimals_of(c, &entry, object, path);
-    const struct gw_map_point *plain = gw_mapping_point(&(struct gw_mapping){.unmapped = true},
-                                                        (enum dnp3_point_type)entry.type, 0);
-    point.states = plain->states;
-    struct gw_json_path states_path = {.parent = path, .key = "states"};
-    const json_t *states = json_object_get(object, "states");
-    if (states && is_binary(entry.type)) {
-        point.states = read_states(c, states, &states_path, entry.type);
-        point.own_states = true;
-    }
+    struct gw_map_point point = point_of(c, &entry, object, path);
     struct gw_expansion expansion = {.outstation = c->outstation};
     if (gw_expansion_read(&expansion, &c->reader, object, path,
                           dnp3_point_type_name((enum dnp3_point_type)entry.type), c->vars,
@@ -312,6 +321,36 @@ static void add_same(const struct gw_mapping_compiler *c, uint32_t origin, const
                   name);
 }
 
+/* Neighbours once they are sorted by type and index. */
+static void refuse_same_index(const struct gw_mapping_compiler *c, const struct sortable *first,
+                              const struct sortable *second)
+{
+    char what[64];
+    if (first->point.type != second->point.type || first->point.index != second->point.index)
+        return;
+    snprintf(what, sizeof what, " %u is mapped twice", second->point.index);
+    add_twice(c, first->origin, second->origin, "index", what,
+              dnp3_point_type_name((enum dnp3_point_type)second->point.type));
+}
+
+/* Neighbours once they are sorted by name. */
+static void refuse_same_name(const struct gw_mapping_compiler *c, const struct gw_map_point *a,
+                             const struct gw_map_point *b)
+{
+    char name[300];
+    uint32_t first = c->point_origins[a - c->points];
+    uint32_t second = c->point_origins[b - c->points];
+    bool same_index = a->type == b->type && a->index == b->index; /* told already */
+    if (same_index || strcmp(a->name, b->name) != 0)
+        return;
+    snprintf(name, sizeof name, "two points are called \"%s\"", a->name);
+    if (first == second)
+        add_same(c, first, a->name);
+    else
+        add_twice(c, first < second ? first : second, first < second ? second : first, "name", "",
+                  name);
+}
+
 /* Sorts, and refuses indexes and names that are there twice. */
 static bool sort_points(struct gw_mapping_compiler *c)
 {
@@ -327,32 +366,13 @@ static bool sort_points(struct gw_mapping_compiler *c)
         c->points[i] = list[i].point;
         c->point_origins[i] = list[i].origin;
         c->by_name[i] = c->points + i;
-        if (i > 0 && list[i].point.type == list[i - 1].point.type &&
-            list[i].point.index == list[i - 1].point.index) {
-            char what[64];
-            snprintf(what, sizeof what, " %u is mapped twice", list[i].point.index);
-            add_twice(c, list[i - 1].origin, list[i].origin, "index", what,
-                      dnp3_point_type_name((enum dnp3_point_type)list[i].point.type));
-        }
+        if (i > 0)
+            refuse_same_index(c, &list[i - 1], &list[i]);
     }
     if (c->point_count)
         qsort(c->by_name, c->point_count, sizeof(void *), by_name);
-    for (size_t i = 1; i < c->point_count; i++) {
-        const struct gw_map_point *a = c->by_name[i - 1];
-        const struct gw_map_point *b = c->by_name[i];
-        uint32_t first = c->point_origins[a - c->points];
-        uint32_t second = c->point_origins[b - c->points];
-        bool same_index = a->type == b->type && a->index == b->index; /* told already */
-        if (strcmp(a->name, b->name) == 0 && !same_index) {
-            char name[300];
-            snprintf(name, sizeof name, "two points are called \"%s\"", a->name);
-            if (first == second)
-                add_same(c, first, a->name);
-            else
-                add_twice(c, first < second ? first : second, first < second ? second : first,
-                          "name", "", name);
-        }
-    }
+    for (size_t i = 1; i < c->point_count; i++)
+        refuse_same_name(c, c->by_name[i - 1], c->by_name[i]);
     return true;
 }
 

@@ -68,6 +68,15 @@ static void write_number(struct gw_json_writer *writer, const char *key,
         gw_json_null(writer);
 }
 
+/* Returns what it writes. */
+static double write_value(struct gw_json_writer *writer, const struct gw_map_point *point,
+                          const struct gw_point_value *value)
+{
+    double number = gw_map_point_value(point, value->number);
+    write_number(writer, "value", point, value, number);
+    return number;
+}
+
 /* A change has a key of its own, so that nobody takes it for a total: `value` is null beside it. */
 static double write_delta(struct gw_json_writer *writer, const struct gw_map_point *point,
                           const struct gw_point_value *value)
@@ -173,8 +182,7 @@ int gw_payload_point(char *buffer, size_t size, const struct gw_map_point *point
     case DNP3_POINT_BINARY_INPUT:
     case DNP3_POINT_DOUBLE_BIT_INPUT:
     case DNP3_POINT_BINARY_OUTPUT_STATUS:
-        number = gw_map_point_value(point, value->number);
-        write_number(&writer, "value", point, value, number);
+        number = write_value(&writer, point, value);
         write_state(&writer, point, number);
         break;
     case DNP3_POINT_COUNTER:
@@ -184,23 +192,17 @@ int gw_payload_point(char *buffer, size_t size, const struct gw_map_point *point
     case DNP3_POINT_ANALOG_OUTPUT_STATUS:
     case DNP3_POINT_ANALOG_INPUT_DEAD_BAND:
     case DNP3_POINT_UNSIGNED_INTEGER:
-        if (value->delta) {
-            number = write_delta(&writer, point, value);
-        } else {
-            number = gw_map_point_value(point, value->number);
-            write_number(&writer, "value", point, value, number);
-        }
+        number =
+            value->delta ? write_delta(&writer, point, value) : write_value(&writer, point, value);
         write_unit(&writer, point);
         break;
     case DNP3_POINT_BINARY_COMMAND_EVENT:
-        number = gw_map_point_value(point, value->number);
-        write_number(&writer, "value", point, value, number);
+        number = write_value(&writer, point, value);
         write_state(&writer, point, number);
         write_status(&writer, value->flags);
         break;
     case DNP3_POINT_ANALOG_COMMAND_EVENT:
-        number = gw_map_point_value(point, value->number);
-        write_number(&writer, "value", point, value, number);
+        number = write_value(&writer, point, value);
         write_unit(&writer, point);
         write_status(&writer, value->flags);
         break;
