@@ -41,10 +41,10 @@ class Command:
         return f"dnp3/field/{self.outstation}/set/{self.control}"
 
     def payload(self, value=None, expires=None):
-        """Every other one does not say when it was made."""
+        """One of four does not say when it was made."""
         return json.dumps({"value": value or self.value, "id": self.id,
                            "expires": expires or self.expires, "by": "campaign",
-                           **({"time": self.time} if self.value % 2 else {})})
+                           **({"time": self.time} if self.value % 4 else {})})
 
     def outcome(self):
         """Of several results the one that says most."""
