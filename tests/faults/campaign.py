@@ -123,7 +123,8 @@ class Campaign:
             before = state
             time.sleep(0.5)
         time.sleep(1)  # for what should not come any more
-        self.stale = judge_retained(self.field.broker_port, self.arrivals)
+        self.stale = judge_retained(self.field.broker_port, self.arrivals,
+                                    self.field.outstations())
 
     def run(self):
         """Returns the verdict."""

@@ -26,7 +26,7 @@ def rows(verdict):
     yield "… of so many that lay in the octets that were destroyed", \
         sum(len(damage.destroyed) for damage in verdict["damages"])
     yield "**out of order for their point**", len(verdict["disorder"])
-    yield "**retained, and not the last of its point**", len(verdict["retained"])
+    yield "**retained, and not the last of its topic; or not retained**", len(verdict["retained"])
     yield "twice with the same `id`: sent again by MQTT or from the spool", \
         events.get("twice, same id", 0)
     yield "twice with a new `id`: repeated by an outstation", events.get("twice, new id", 0)
@@ -62,7 +62,7 @@ def problems(verdict):
     if lost:
         yield f"{len(lost)} events lost: {lost[:SHOWN]}"
     if verdict["retained"]:
-        yield f"retained is older than what came: {verdict['retained'][:SHOWN]}"
+        yield f"retained is older than what came, or nothing: {verdict['retained'][:SHOWN]}"
     if verdict["disorder"]:
         yield f"{len(verdict['disorder'])} events out of order: {verdict['disorder'][:SHOWN]}"
     yield from verdict["wrong"][:SHOWN]

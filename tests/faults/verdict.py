@@ -98,29 +98,33 @@ class Arrivals:
         return missing
 
 
-def retained_values(port):
-    """What somebody finds who comes now: point -> its value."""
-    values = {}
+def read_retained(port):
+    """What somebody finds who comes now: (point -> its value, topics)."""
+    values, topics = {}, set()
 
     def take(message):
+        topics.add(message.topic)
         point = point_of(message.topic)
         if point and message.payload:
             values[point] = json.loads(message.payload)["value"]
-    client = Client(port, "visitor", ["dnp3/+/+/point/#", "visit"], on_message=take, clean=True)
+    client = Client(port, "visitor", ["dnp3/#", "visit"], on_message=take, clean=True)
     client.wait_subscribed()
     client.publish("visit", "")
     client.wait(lambda messages: any(m.topic == "visit" for m in messages), RETAINED_S,
                 "what is retained")
     client.close()
-    return values
+    return values, topics
 
 
-def judge_retained(port, arrivals):
-    """[(point, what is retained, the last event)] where that is older; what is on its way is waited
-    for."""
+def judge_retained(port, arrivals, outstations):
+    """[(point, what is retained, the last event)] where that is older, and topics that are not there;
+    what is on its way is waited for."""
+    wanted = {"dnp3/field/status"} | {f"dnp3/field/{name}/{kind}" for name in outstations
+                                      for kind in ("status", "meta")}
     deadline = time.monotonic() + RETAINED_S
     while True:
-        stale = arrivals.stale(retained_values(port))
+        values, topics = read_retained(port)
+        stale = arrivals.stale(values) + sorted(wanted - topics)
         if not stale or time.monotonic() > deadline:
             return stale
         time.sleep(0.2)
