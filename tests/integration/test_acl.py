@@ -31,8 +31,8 @@ class Acl(unittest.TestCase):
         self.site.wait_state(self.reader, "device-0", "online", "ok")
 
     def denied(self, user, topic, payload):
-        """Publishes what the broker must not take, and returns once it has refused it. By a client of
-        its own: brokers may end the connection of an MQTT 3 client that they refuse something."""
+        """Publishes what the broker must not take, and returns once it has refused it. By a client
+        of its own: brokers may end the connection of an MQTT 3 client that they refuse something."""
         name = f"denied-{len(self.site.clients)}"
         self.site.client(name, filters=(), clean=True, username=user).publish(topic, payload)
         line = re.compile(f"Denied PUBLISH from {name} .*'{topic}'")

@@ -77,18 +77,28 @@ class Commands(Asking, unittest.TestCase):
     def test_events_come_when_asked_for(self):
         """Nothing polls here and nothing is unsolicited: what comes, the command has read."""
         self.done("events")
-        time.sleep(1)
         before = len(self.client.messages)
-        result = self.done("events", {"id": "e1"})
-        self.assertEqual((result["id"], result["may_have_operated"]), ("e1", False))
-        self.client.wait(lambda _: any(point["source"] == "event"
-                                       for _, point in self.points_since(before)), 10, "events")
+
+        def ask(identity):
+            result = self.done("events", {"id": identity})
+            self.assertEqual((result["id"], result["may_have_operated"]), (identity, False))
+        self.ask_until(ask, lambda: any(point["source"] == "event"
+                                        for _, point in self.points_since(before)))
 
     def test_integrity(self):
-        time.sleep(1)  # something has moved meanwhile
-        before = len(self.client.messages)
         self.done("integrity")
-        self.client.wait(lambda _: self.points_since(before), 10, "points that have changed")
+        before = len(self.client.messages)
+        self.ask_until(lambda identity: self.done("integrity", {"id": identity}),
+                       lambda: self.points_since(before))
+
+    def ask_until(self, ask, moved):
+        """The simulator moves something now and then."""
+        asked, deadline = 0, time.monotonic() + 20
+        while not moved():
+            self.assertLess(time.monotonic(), deadline, "nothing has moved")
+            time.sleep(0.1)
+            asked += 1
+            ask(f"{self.id()}-{asked}")
 
     def test_what_the_profile_does_not_name_is_inhibited(self):
         self.done("integrity", outstation="device-1")

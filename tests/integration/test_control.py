@@ -115,9 +115,7 @@ class Control(unittest.TestCase):
     def test_retained_is_refused(self):
         """A retained command reaches the gateway when it subscribes: it must not operate then."""
         topic = "dnp3/test/device-0/set/breaker"
-        self.client.publish(topic, "open", retain=True)
-        self.client.wait(lambda m: [x for x in m if x.topic == topic], 5, "our own message")
-        time.sleep(1)
+        self.refused("retained", "breaker", "open", retain=True)
         before = len(self.client.messages)
         self.site.kill("gateway")
         self.site.start_gateway()
@@ -126,9 +124,10 @@ class Control(unittest.TestCase):
                               if m.topic == "dnp3/test/device-0/result/breaker"], 15, "a result")
         result = json.loads(found[0].payload)
         self.assertEqual((result["outcome"], result["reason"]), ("refused", "retained"), result)
-        self.client.publish(topic, "", retain=True)
-        self.site.wait_state(self.client, "device-0", "online", "ok")
-        time.sleep(2.5)
+        self.refused("retained", "breaker", "", retain=True)  # clears it
+        for name in self.site.names:
+            self.site.wait_state(self.client, name, "online", "ok", since=before)
+            self.site.wait_settled(self.client, name)
 
     def test_same_id_operates_once(self):
         first = self.send("breaker", {"value": "open", "id": "once"})

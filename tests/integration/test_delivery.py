@@ -170,8 +170,10 @@ class Delivery(unittest.TestCase):
         site.start_broker()
         client = site.client()
         self.finish(site, client, 100)
-        status = site.wait_state(client, "device-0", "online")
-        self.assertFalse(status["withholding"])
+        topic = "dnp3/test/device-0/status"
+        client.wait(lambda messages: not json.loads(
+            [m for m in messages if m.topic == topic][-1].payload)["withholding"], 10,
+            "a status without withholding")
 
 
 if __name__ == "__main__":

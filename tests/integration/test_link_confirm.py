@@ -4,6 +4,7 @@ and on a line that loses frames both ways no event is lost and every control has
 That none operates twice is in interop, where the outstation tells of each."""
 
 import json
+import time
 import unittest
 
 from field_site import Site
@@ -69,9 +70,9 @@ class LinkConfirm(unittest.TestCase):
         for first in self.proxy.first:
             self.assertEqual(first[:3], [0xC0, 0xF3, 0xD3])
         seen = self.proxy.seen
+        client.wait(lambda _: seen[False, ACK] >= seen[True, CONFIRMED], 10, "the last ones")
         self.assertEqual(seen[True, UNCONFIRMED], 0)
         self.assertGreater(seen[True, CONFIRMED], 10)
-        self.assertGreaterEqual(seen[False, ACK], seen[True, CONFIRMED])
 
     def test_both_confirm(self):
         """The outstation's frames too, and no acknowledgement is owed at the end."""
@@ -100,9 +101,15 @@ class LinkConfirm(unittest.TestCase):
             return (number % 7 == 0 and from_master and function == CONFIRMED) or \
                    (number % 5 == 0 and not from_master and function == ACK)
         _, client = self.set_up(lose, 300, response_timeout_s=0.3, confirm_timeout_s=5)
-        outcomes = [self.operate(client, relay, "on")["outcome"] for relay in (0, 1, 2, 3)]
+        outcomes, deadline = [], time.monotonic() + PATIENCE_S
+        while outcomes[3:].count("done") == 0:
+            self.assertLess(time.monotonic(), deadline, outcomes)
+            outcome = self.operate(client, len(outcomes) % 4, "on")["outcome"]
+            if outcome == "refused":
+                time.sleep(0.1)  # it was just found to be away
+            else:
+                outcomes.append(outcome)
         self.assertLessEqual(set(outcomes), {"done", "failed", "unknown"}, outcomes)
-        self.assertIn("done", outcomes)
         self.finish(client, 300)
         self.assertGreater(self.proxy.lost, 5)
 

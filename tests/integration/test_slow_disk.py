@@ -40,6 +40,12 @@ class SlowDisk(unittest.TestCase):
         self.addCleanup(probe.kill)
         return probe
 
+    def wait_file(self):
+        deadline = time.monotonic() + 20
+        while not os.path.exists(os.path.join(self.spool, "spool.mdb")):
+            self.assertLess(time.monotonic(), deadline, "no spool was made")
+            time.sleep(0.01)
+
     def finish(self, probe, begin=""):
         output = begin + probe.communicate(timeout=60)[0].decode()
         self.assertEqual(probe.returncode, 0, output)
@@ -63,14 +69,14 @@ class SlowDisk(unittest.TestCase):
 
     def test_failing_and_back(self):
         self.tell_disk(1, 0)
-        probe = self.start(500)
-        time.sleep(0.2)
+        probe = self.start(3000)  # three seconds of events, at least
+        self.wait_file()
         self.tell_disk(1, errno.EIO)
         line = probe.stdout.readline().decode()
         self.assertRegex(line, "^state failing writing failed: Input/output error")
         self.tell_disk(1, 0)
         (durable, refused, _, _, left), output = self.finish(probe, line)
-        self.assertGreaterEqual(durable, 500)
+        self.assertGreaterEqual(durable, 3000)
         self.assertGreater(refused, 0)
         self.assertEqual(left, 0)
         self.assertIn("state ok", output)

@@ -123,7 +123,7 @@ class Status(unittest.TestCase):
 
     def fail_over(self, first=None):
         """Two endpoints: the first one does as told, at the second one is the outstation."""
-        site = Site(self, outstations=2, profile=QUICK)
+        site = Site(self, outstations=2)
         del site.config["outstations"][1], site.config["channels"][1]
         endpoints = [f"127.0.0.1:{port}" for port in site.ports]
         for name, endpoint in zip(("first", "second"), endpoints):

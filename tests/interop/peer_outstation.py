@@ -146,7 +146,7 @@ def main():
     config = opendnp3.OutstationStackConfig(opendnp3.DatabaseConfig(POINTS))
     config.outstation.eventBufferConfig = opendnp3.EventBufferConfig.AllTypes(1000)
     config.outstation.params.allowUnsolicited = not options.no_unsolicited
-    if options.udp_peer:  # its first report finds nobody, and until it is repeated no READ is answered
+    if options.udp_peer:  # its first report finds nobody; until it is repeated no READ is answered
         config.outstation.params.unsolConfirmTimeout = opendnp3.TimeDuration.Seconds(1)
     config.link.LocalAddr = options.address
     config.link.RemoteAddr = 1

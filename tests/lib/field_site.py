@@ -11,6 +11,7 @@ import time
 from mqtt_client import Client
 from processes import Children, free_port
 
+SETTLED_S = 30
 BIN = os.environ.get("DNP3_BIN", "build/dev/bin")
 
 COUNTERS = {"device": "counters", "points": [
@@ -105,12 +106,13 @@ class Site:
                                      f"{self.children.tail(name, 12)}")
             time.sleep(0.02)
 
-    def wait_state(self, client, name, state, reason=None, seconds=20):
-        """The latest status of an outstation, once it is as wanted."""
+    def wait_state(self, client, name, state, reason=None, seconds=20, since=0):
+        """The latest status of an outstation, once it is as wanted. `since`: of the messages that came
+        behind so many."""
         topic = f"dnp3/test/{name}/status"
 
         def found(messages):
-            for message in reversed(messages):
+            for message in reversed(messages[since:]):
                 if message.topic == topic:
                     status = json.loads(message.payload)
                     wanted = status["state"] == state and reason in (None, status["reason"])
@@ -120,6 +122,26 @@ class Site:
             return client.wait(found, seconds, f"{name} {state} {reason or ''}")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.children.tail('gateway', 12)}") from None
+
+    def wait_settled(self, client, name):
+        """Until an outstation has been read to its end, with nothing asked before that may still end
+        unanswered: that would be a loss, and a control refused."""
+        deadline = time.monotonic() + SETTLED_S
+        while not self._read_all(client, name):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{name} is not read to its end\n"
+                                     f"{self.children.tail('gateway', 12)}")
+            time.sleep(0.2)
+
+    def _read_all(self, client, name):
+        """The command `integrity`; refused after a request was lost."""
+        self.wait_state(client, name, "online", "ok")
+        before = len(client.messages)
+        client.publish(f"dnp3/test/{name}/command/integrity", "")
+        topic = f"dnp3/test/{name}/result/command/integrity"
+        result = client.wait(lambda messages: [m for m in messages[before:] if m.topic == topic], 20,
+                             topic)[0]
+        return json.loads(result.payload)["outcome"] == "done"
 
     def close(self):
         for client in self.clients:
