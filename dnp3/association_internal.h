@@ -9,6 +9,7 @@
 
 #include "dnp3/association.h"
 #include "dnp3/broadcast.h"
+#include "dnp3/deadline_internal.h"
 #include "dnp3/file_transfer.h"
 #include "dnp3/link_primary.h"
 #include "dnp3/link_secondary.h"

@@ -153,9 +153,7 @@ static uint64_t owed_deadline(const struct owed *owed)
 
 uint64_t dnp3_confirm_deadline(const struct dnp3_association *a)
 {
-    uint64_t solicited = owed_deadline(&a->solicited);
-    uint64_t unsolicited = owed_deadline(&a->unsolicited);
-    return solicited < unsolicited ? solicited : unsolicited;
+    return dnp3_earlier(owed_deadline(&a->solicited), owed_deadline(&a->unsolicited));
 }
 
 static void late(struct dnp3_association *a)

@@ -467,7 +467,7 @@ uint64_t dnp3_file_deadline(const struct dnp3_association *a)
     if (!file->queue)
         return DNP3_NEVER;
     if (file->waits)
-        return file->wait_until_ms < file->ask_ms ? file->wait_until_ms : file->ask_ms;
+        return dnp3_earlier(file->wait_until_ms, file->ask_ms);
     return file->attempts ? file->not_before_ms : DNP3_NEVER;
 }
 

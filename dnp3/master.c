@@ -207,11 +207,9 @@ uint64_t dnp3_master_deadline(const struct dnp3_master *master)
         uint64_t task = dnp3_task_deadline(a);
         if (master->config.half_duplex)
             task = dnp3_half_duplex_deadline(a, task);
-        uint64_t confirm = dnp3_confirm_deadline(a);
-        uint64_t probe = dnp3_probe_deadline(a);
-        uint64_t soonest = task < confirm ? task : confirm;
-        soonest = probe < soonest ? probe : soonest;
-        next = soonest < next ? soonest : next;
+        next = dnp3_earlier(next, task);
+        next = dnp3_earlier(next, dnp3_confirm_deadline(a));
+        next = dnp3_earlier(next, dnp3_probe_deadline(a));
     }
     return next;
 }

@@ -184,19 +184,17 @@ uint64_t dnp3_outstation_deadline(const struct dnp3_outstation *o)
     bool busy = dnp3_outstation_link_busy(o); /* then nothing else is due to leave */
     uint64_t deadline = busy ? o->link.primary->deadline_ms : UINT64_MAX;
     bool reports = o->unsolicited.state == DNP3_UNSOLICITED_AWAIT || !busy;
-    if (reports && dnp3_unsolicited_deadline(o) < deadline)
-        deadline = dnp3_unsolicited_deadline(o);
-    if (o->solicited.state == DNP3_SOLICITED_AWAIT && o->solicited.deadline < deadline)
-        deadline = o->solicited.deadline;
+    if (reports)
+        deadline = dnp3_earlier(deadline, dnp3_unsolicited_deadline(o));
+    if (o->solicited.state == DNP3_SOLICITED_AWAIT)
+        deadline = dnp3_earlier(deadline, o->solicited.deadline);
     bool answers =
         o->solicited.state == DNP3_SOLICITED_BUILD || o->solicited.state == DNP3_SOLICITED_READY;
-    if (answers && !busy && o->solicited.delayed && o->solicited.not_before < deadline)
-        deadline = o->solicited.not_before;
-    if (dnp3_freeze_deadline(o) < deadline)
-        deadline = dnp3_freeze_deadline(o);
-    if (dnp3_files_deadline(o) < deadline)
-        deadline = dnp3_files_deadline(o);
-    return o->need_time_at < deadline ? o->need_time_at : deadline;
+    if (answers && !busy && o->solicited.delayed)
+        deadline = dnp3_earlier(deadline, o->solicited.not_before);
+    deadline = dnp3_earlier(deadline, dnp3_freeze_deadline(o));
+    deadline = dnp3_earlier(deadline, dnp3_files_deadline(o));
+    return dnp3_earlier(deadline, o->need_time_at);
 }
 
 void dnp3_outstation_tick(struct dnp3_outstation *o, uint64_t now_ms)

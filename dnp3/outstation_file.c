@@ -47,8 +47,8 @@ uint64_t dnp3_files_deadline(const struct dnp3_outstation *o)
 {
     uint64_t deadline = UINT64_MAX;
     for (size_t i = 0; i < DNP3_OPEN_FILES; i++)
-        if (o->files[i].open && o->files[i].deadline < deadline)
-            deadline = o->files[i].deadline;
+        if (o->files[i].open)
+            deadline = dnp3_earlier(deadline, o->files[i].deadline);
     return deadline;
 }
 

@@ -198,8 +198,8 @@ uint64_t dnp3_freeze_deadline(const struct dnp3_outstation *o)
 {
     uint64_t next = UINT64_MAX;
     for (size_t i = 0; i < DNP3_FREEZE_ORDERS; i++)
-        if (o->freezes[i].waits && o->freezes[i].due_ms < next)
-            next = o->freezes[i].due_ms;
+        if (o->freezes[i].waits)
+            next = dnp3_earlier(next, o->freezes[i].due_ms);
     return next;
 }
 

@@ -5,6 +5,7 @@
 #define DNP3_OUTSTATION_INTERNAL_H
 
 #include "dnp3/app.h"
+#include "dnp3/deadline_internal.h"
 #include "dnp3/link_primary.h"
 #include "dnp3/link_secondary.h"
 #include "dnp3/outstation.h"

@@ -347,17 +347,32 @@ enum line_state dnp3_task_line(struct dnp3_association *a)
     return association_now(a) < a->line_wait_until_ms ? LINE_WAIT : LINE_BUSY;
 }
 
+/* A request is out: a multi-fragment READ that waits for our held confirm gives way to a control
+ * (rule 5). */
+static bool next_meanwhile(struct dnp3_association *a, struct dnp3_writer *out)
+{
+    bool waits_for_us = a->solicited.state == OWED_HELD && a->solicited.more;
+    if (a->commands && waits_for_us)
+        return dnp3_operate_next(a, out);
+    a->line_wait_until_ms = 0;
+    return false;
+}
+
+/* Rule 5: a confirm is owed. And a broadcast waits for all to be quiet. */
+static bool keeps_quiet(const struct dnp3_association *a)
+{
+    return a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE ||
+           a->master->broadcasts;
+}
+
+/* The first of these that has something to say, or must wait: the link, the second half of what was
+ * begun, controls, what the host asked for, files and own requests in turn, the keep-alive.
+ * dnp3_task_deadline() goes the same way. */
 bool dnp3_task_next(struct dnp3_association *a, struct dnp3_writer *out)
 {
     uint64_t now = association_now(a);
-    if (a->out.kind != REQUEST_NONE) {
-        /* A multi-fragment READ that waits for our held confirm gives way to a control (rule 5). */
-        bool waits_for_us = a->solicited.state == OWED_HELD && a->solicited.more;
-        if (a->commands && waits_for_us)
-            return dnp3_operate_next(a, out);
-        a->line_wait_until_ms = 0;
-        return false;
-    }
+    if (a->out.kind != REQUEST_NONE)
+        return next_meanwhile(a, out);
     if (a->link_full)
         return now >= a->link_full_ask_ms && ask_link_status(a);
     if (a->asleep)
@@ -368,8 +383,7 @@ bool dnp3_task_next(struct dnp3_association *a, struct dnp3_writer *out)
         return true;
     if (a->commands) /* it waits for a clear line (rule 15) */
         return false;
-    bool owes = a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE;
-    if (owes || a->master->broadcasts) { /* rule 5; a broadcast waits for all to be quiet */
+    if (keeps_quiet(a)) {
         a->line_wait_until_ms = 0;
         return false;
     }
@@ -386,13 +400,27 @@ bool dnp3_task_next(struct dnp3_association *a, struct dnp3_writer *out)
     return now >= keep_alive_due(a) && ask_link_status(a);
 }
 
+static uint64_t own_deadline(const struct dnp3_association *a)
+{
+    uint64_t next = a->time_sync_due_ms;
+    for (enum request_kind kind = 0; kind < AUTOMATIC_REQUESTS; kind++) {
+        bool waits =
+            a->withholding && (kind == REQUEST_EVENTS || kind == REQUEST_ENABLE_UNSOLICITED);
+        if (a->wanted & request_bit(kind) && !waits)
+            next = dnp3_earlier(next, a->backoff[kind].not_before_ms);
+    }
+    for (size_t i = 0; i < a->config->poll_count; i++)
+        next = dnp3_earlier(next, a->polls[i].due_ms);
+    return next;
+}
+
 uint64_t dnp3_task_deadline(const struct dnp3_association *a)
 {
     uint64_t ask = a->line_wait_until_ms ? association_now(a) + LINE_ASK_MS : DNP3_NEVER;
     if (association_awaits_link(a))
         return a->primary->deadline_ms;
     if (a->out.kind != REQUEST_NONE)
-        return a->out.deadline_ms < ask ? a->out.deadline_ms : ask;
+        return dnp3_earlier(a->out.deadline_ms, ask);
     if (a->link_full)
         return a->link_full_ask_ms;
     if (a->asleep)
@@ -401,23 +429,9 @@ uint64_t dnp3_task_deadline(const struct dnp3_association *a)
         return a->link_reset_ms;
     if (a->line_wait_until_ms)
         return ask;
-    if (a->solicited.state != OWED_NONE || a->unsolicited.state != OWED_NONE)
-        return DNP3_NEVER; /* the confirm's own deadline rules */
-    if (a->master->broadcasts)
-        return DNP3_NEVER; /* and another association's */
-    uint64_t next = keep_alive_due(a);
-    if (dnp3_request_deadline(a) < next)
-        next = dnp3_request_deadline(a);
-    if (dnp3_file_deadline(a) < next)
-        next = dnp3_file_deadline(a);
-    for (enum request_kind kind = 0; kind < AUTOMATIC_REQUESTS; kind++) {
-        bool waits =
-            a->withholding && (kind == REQUEST_EVENTS || kind == REQUEST_ENABLE_UNSOLICITED);
-        if (a->wanted & request_bit(kind) && !waits && a->backoff[kind].not_before_ms < next)
-            next = a->backoff[kind].not_before_ms;
-    }
-    for (size_t i = 0; i < a->config->poll_count; i++)
-        if (a->polls[i].due_ms < next)
-            next = a->polls[i].due_ms;
-    return a->time_sync_due_ms < next ? a->time_sync_due_ms : next;
+    if (keeps_quiet(a)) /* the confirm's own deadline rules, or another association's */
+        return DNP3_NEVER;
+    uint64_t next = dnp3_earlier(dnp3_request_deadline(a), dnp3_file_deadline(a));
+    next = dnp3_earlier(next, own_deadline(a));
+    return dnp3_earlier(next, keep_alive_due(a));
 }
