@@ -53,11 +53,21 @@ static void print_endpoints(FILE *out, const char *scheme, const struct gw_endpo
 
 /* The gateway */
 
+static void print_own_topics(FILE *out, const struct gw_config *config)
+{
+    static const enum gw_topic heard[] = {GW_TOPIC_SET, GW_TOPIC_ARM, GW_TOPIC_COMMAND};
+    char topic[GW_TOPIC_MAX];
+    if (gw_topic_gateway(config, topic, sizeof topic) >= 0)
+        fprintf(out, "  status      %s\n", topic);
+    for (size_t i = 0; i < sizeof heard / sizeof *heard; i++)
+        if (gw_topic_filter(config, heard[i], topic, sizeof topic) >= 0)
+            fprintf(out, "  %-10s  %s\n", i ? "" : "listens to", topic);
+}
+
 static void print_gateway(FILE *out, const struct gw_config *config)
 {
     static const char *const clocks[] = {"asks the kernel", "trusted", "not trusted"};
     const struct gw_mqtt_config *mqtt = &config->mqtt;
-    char topic[GW_TOPIC_MAX];
     fprintf(out, "gateway %s, from %s, revision %s\n", config->gateway, config->file,
             config->revision);
     fputs("  broker      ", out);
@@ -78,14 +88,7 @@ static void print_gateway(FILE *out, const struct gw_config *config)
     fprintf(out, "  clock       %s\n", clocks[config->clock]);
     fprintf(out, "  controls    %s\n",
             config->controls ? "on" : "off: nothing is operated or written");
-    if (gw_topic_gateway(config, topic, sizeof topic) >= 0)
-        fprintf(out, "  status      %s\n", topic);
-    if (gw_topic_filter(config, GW_TOPIC_SET, topic, sizeof topic) >= 0)
-        fprintf(out, "  listens to  %s\n", topic);
-    if (gw_topic_filter(config, GW_TOPIC_ARM, topic, sizeof topic) >= 0)
-        fprintf(out, "              %s\n", topic);
-    if (gw_topic_filter(config, GW_TOPIC_COMMAND, topic, sizeof topic) >= 0)
-        fprintf(out, "              %s\n", topic);
+    print_own_topics(out, config);
 }
 
 /* Sessions */
@@ -210,23 +213,28 @@ static const char *confirm_text(const struct gw_config *config, const struct gw_
     return "received";
 }
 
+static void print_connection(FILE *out, const struct gw_config *config,
+                             const struct gw_outstation_config *outstation)
+{
+    const struct gw_channel_config *channel = config->channels + outstation->channel;
+    bool in_turn = channel->half_duplex && channel->type != GW_CHANNEL_SERIAL;
+    fputs("  connects    ", out);
+    print_channel(out, channel, outstation);
+    if (!channel->is_private)
+        fprintf(out, " (channel %s%s)", channel->name, in_turn ? ", one request at a time" : "");
+    fprintf(out, ", master %u to outstation %u\n", outstation->profile->master_address,
+            outstation->address);
+}
+
 static void print_session(FILE *out, const struct gw_config *config,
                           const struct gw_outstation_config *outstation)
 {
     const struct gw_profile *profile = outstation->profile;
-    const struct gw_channel_config *channel = config->channels + outstation->channel;
     bool by_exception = profile->session == GW_SESSION_REPORT_BY_EXCEPTION;
     char time[24];
     char alive[24];
     char topic[GW_TOPIC_MAX];
-    fputs("  connects    ", out);
-    print_channel(out, channel, outstation);
-    if (!channel->is_private)
-        fprintf(out, " (channel %s%s)", channel->name,
-                channel->half_duplex && channel->type != GW_CHANNEL_SERIAL
-                    ? ", one request at a time"
-                    : "");
-    fprintf(out, ", master %u to outstation %u\n", profile->master_address, outstation->address);
+    print_connection(out, config, outstation);
     fprintf(out, "  profile     %s: answers within %s s", profile->name,
             seconds(profile->response_timeout_ms, time));
     if (profile->keep_alive_ms && !by_exception)

@@ -296,7 +296,28 @@ static bool is_for_words(const struct gw_map_point *point)
     return point->states != NULL;
 }
 
-/* Finds the feedback's point for the index set last. */
+/* The point of that name, where it can show what the control does; NULL: that is an error. */
+static const struct gw_map_point *find_feedback(const struct element *e, const char *name,
+                                                const struct gw_json_path *path)
+{
+    const struct gw_json_file *file = e->c->reader.file;
+    const struct gw_map_point *point = gw_mapping_compiler_point(e->c, name);
+    if (point && is_for_words(point) != is_analog(e))
+        return point;
+    if (point) {
+        gw_json_error(file, path, "\"%s\" is of type %s, which cannot show %s", name,
+                      dnp3_point_type_name((enum dnp3_point_type)point->type),
+                      is_analog(e) ? "an analog value" : "a state");
+    } else if (e->c->points_good) {
+        const char *nearest = nearest_point(e->c, name);
+        gw_json_error(file, path, "no point is called \"%s\"%s%s%s", name,
+                      nearest ? ", did you mean \"" : "", nearest ? nearest : "",
+                      nearest ? "\"?" : "");
+    }
+    return NULL;
+}
+
+/* Sets what the control waits for, of the index set last. */
 static bool set_feedback(const struct element *e, struct gw_map_control *control,
                          struct gw_map_state *states)
 {
@@ -308,21 +329,9 @@ static bool set_feedback(const struct element *e, struct gw_map_control *control
         return true;
     if (!gw_expansion_text(&e->expansion, e->feedback_point, &point_path, name, sizeof name))
         return false;
-    const struct gw_map_point *point = gw_mapping_compiler_point(e->c, name);
-    if (!point) {
-        const char *nearest = nearest_point(e->c, name);
-        if (e->c->points_good)
-            gw_json_error(file, &point_path, "no point is called \"%s\"%s%s%s", name,
-                          nearest ? ", did you mean \"" : "", nearest ? nearest : "",
-                          nearest ? "\"?" : "");
+    const struct gw_map_point *point = find_feedback(e, name, &point_path);
+    if (!point)
         return false;
-    }
-    if (is_for_words(point) == is_analog(e)) {
-        gw_json_error(file, &point_path, "\"%s\" is of type %s, which cannot show %s", name,
-                      dnp3_point_type_name((enum dnp3_point_type)point->type),
-                      is_analog(e) ? "an analog value" : "a state");
-        return false;
-    }
     struct gw_json_path expect_path = {.parent = &path, .key = "expect"};
     if (is_analog(e) && json_object_get(json_object_get(e->object, "feedback"), "expect")) {
         gw_json_error(file, &expect_path, "an analog_output waits for the value itself");
@@ -408,13 +417,14 @@ static bool add_index(struct element *e, struct gw_map_control control,
     return set_feedback(e, &control, own) && add_control(c, &control);
 }
 
-static void expand_control(struct element *e, const struct gw_map_state *states, size_t count)
+/* What the controls of an entry have in common: all but index, name and states. */
+static struct gw_map_control control_of(const struct element *e, size_t state_count)
 {
-    struct gw_mapping_compiler *c = e->c;
+    struct gw_arena *arena = e->c->arena;
     const struct gw_control_entry *entry = &e->entry;
-    struct gw_map_control control = {
-        .unit = entry->unit ? gw_arena_string(c->arena, entry->unit) : NULL,
-        .label = entry->label ? gw_arena_string(c->arena, entry->label) : NULL,
+    return (struct gw_map_control){
+        .unit = entry->unit ? gw_arena_string(arena, entry->unit) : NULL,
+        .label = entry->label ? gw_arena_string(arena, entry->label) : NULL,
         .type = entry->type,
         .mode = entry->mode,
         .command_type = is_analog(e) ? entry->encoding : DNP3_COMMAND_CROB,
@@ -424,12 +434,19 @@ static void expand_control(struct element *e, const struct gw_map_state *states,
         .max_age_ms = entry->max_age_ms,
         .max_per_minute = entry->max_per_minute,
         .arm_ms = entry->arm_ms,
-        .state_count = count,
+        .state_count = state_count,
         .scale = entry->scale,
         .offset = entry->offset,
         .min = entry->min,
         .max = entry->max,
     };
+}
+
+static void expand_control(struct element *e, const struct gw_map_state *states, size_t count)
+{
+    struct gw_mapping_compiler *c = e->c;
+    const struct gw_control_entry *entry = &e->entry;
+    struct gw_map_control control = control_of(e, count);
     struct gw_json_path name_path = step(e, "name");
     struct gw_json_path label_path = step(e, "label");
     e->name = gw_expansion_compile(&e->expansion, &name_path, entry->name, true);
