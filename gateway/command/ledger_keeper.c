@@ -100,7 +100,7 @@ static void begin_doubt(struct gw_ledger_keeper *keeper, const struct gw_ledger_
 {
     struct gw_spool_state state;
     gw_spool_state(keeper->spool, &state);
-    if (state.word != GW_SPOOL_IS_DAMAGED)
+    if (!state.rescued)
         return;
     keeper->doubt_until_ms = now->steady_ms + DOUBT_MS;
     keeper->began_wall_ms = now->wall_ms;

@@ -195,7 +195,8 @@ struct gw_spool_state {
     uint64_t put;      /* messages */
     uint64_t deleted;
     uint64_t not_safe;   /* messages refused after commit */
-    uint64_t salvaged;   /* messages taken over from a damaged file at create */
+    bool rescued;        /* the file could not be used at create: it is a new one, with */
+    uint64_t salvaged;   /* messages taken over from the old one, without those */
     uint64_t lost;       /* that could not be, at least, */
     uint64_t lost_most;  /* and at most, */
     bool lost_uncounted; /* unless nobody knows how many more */

@@ -298,6 +298,28 @@ static void cut_tail(const struct spool_bench *bench)
     close(fd);
 }
 
+/* The word is then that it is full: who has to know asks for `rescued`. */
+static void test_salvaged_and_full(void **state)
+{
+    struct spool_bench *bench = *state;
+    int error;
+    assert_true(bench_open(bench));
+    for (unsigned n = 1; (error = bench_event(bench, n % 10, n, 500, NULL)) != GW_SPOOL_FULL; n++) {
+        assert_true(error == 0 || error == GW_SPOOL_BUSY);
+        if (error || n % 50 == 0)
+            bench_settle(bench);
+    }
+    bench_settle(bench);
+    assert_false(state_of(bench).rescued);
+    bench_close(bench);
+    int fd = open_file(bench);
+    assert_int_equal(pwrite(fd, "nonsense", 8, sizeof(size_t) + 8), 8);
+    close(fd);
+    assert_true(bench_open(bench));
+    assert_int_equal(state_of(bench).word, GW_SPOOL_IS_FULL);
+    assert_true(state_of(bench).rescued);
+}
+
 /* Copies `whole` into the directory as it was before it was damaged. */
 static void restore(const struct spool_bench *bench, const uint8_t *whole, size_t size)
 {
@@ -483,6 +505,7 @@ int main(void)
         TEST(test_an_empty_file_and_an_unfinished_one),
         TEST(test_salvage_does_not_raise_the_dead),
         TEST(test_a_loss_between_bounds),
+        TEST(test_salvaged_and_full),
         TEST(test_random_damage),
         TEST(test_damage_while_it_runs),
         TEST(test_salvage_of_nothing),
