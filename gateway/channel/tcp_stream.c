@@ -34,9 +34,22 @@ void gw_tcp_init(struct gw_tcp_stream *stream, uv_loop_t *loop,
     stream->closing = false;
 }
 
+/* Without patience a close throws away what waits in the kernel, with it the kernel sees to that
+ * what waits arrives. */
+static void set_patience(struct gw_tcp_stream *stream, bool patient)
+{
+    const struct linger linger = {.l_onoff = !patient};
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&stream->tcp, &fd) == 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+/* Where this process is killed, the kernel closes for it: a control that the peer has not taken by
+ * then must not arrive afterwards (scope rule 15). */
 void gw_tcp_connected(struct gw_tcp_stream *stream)
 {
     uv_tcp_nodelay(&stream->tcp, 1);
+    set_patience(stream, false);
 }
 
 void gw_tcp_user_timeout(struct gw_tcp_stream *stream, uint32_t ms)
@@ -167,6 +180,8 @@ void gw_tcp_close(struct gw_tcp_stream *stream, bool abort)
         return;
     abort |= gw_tcp_unacknowledged(stream) > 0;
     stream->closing = true;
+    if (!abort)
+        set_patience(stream, true);
     if (!abort || uv_tcp_close_reset(&stream->tcp, on_closed) != 0)
         uv_close((uv_handle_t *)&stream->tcp, on_closed);
 }

@@ -38,7 +38,8 @@ struct gw_tcp_stream {
 /* Before connect or accept. The stream stays where it is until it is closed. */
 void gw_tcp_init(struct gw_tcp_stream *stream, uv_loop_t *loop,
                  const struct gw_tcp_callbacks *callbacks, void *user);
-/* Connected or accepted: sets TCP_NODELAY. */
+/* Connected or accepted: sets TCP_NODELAY, and that what waits in the kernel goes where this
+ * process is killed. */
 void gw_tcp_connected(struct gw_tcp_stream *stream);
 /* How long what was written may stay unacknowledged before the kernel gives the connection up. */
 void gw_tcp_user_timeout(struct gw_tcp_stream *stream, uint32_t ms);
