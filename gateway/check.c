@@ -135,6 +135,8 @@ static void print_startup(FILE *out, const struct gw_profile *profile)
     fprintf(out, "; time sync %s", syncs[profile->time_sync]);
     if (profile->time_sync_every_ms && profile->time_sync != GW_TIME_SYNC_NONE)
         fprintf(out, ", every %s s", seconds(profile->time_sync_every_ms, period));
+    if (profile->time_zone)
+        fprintf(out, ", clock in %s", profile->time_zone_text);
     fprintf(out, "%s\n", profile->clear_restart ? "" : "; leaves DEVICE_RESTART set");
     for (size_t i = 0; i < profile->assigned_count; i++)
         print_assigned(out, &profile->assigned[i]);

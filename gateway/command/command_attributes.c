@@ -176,8 +176,11 @@ static void on_done(struct dnp3_request *request)
 
 static int start(struct gw_command *command)
 {
-    const struct gw_command_attributes *attributes = attributes_of(command);
+    struct gw_command_attributes *attributes = attributes_of(command);
     bool reads = reads_only(command);
+    if (!reads && attributes->attribute.type == DNP3_ATTRIBUTE_TYPE_TIME)
+        attributes->attribute.time_ms =
+            gw_time_zone_local(command->outstation->profile->time_zone, attributes->integer);
     command->headers[0] =
         (struct dnp3_request_header){.group = 0,
                                      .variation = attributes->variation,
@@ -268,8 +271,15 @@ static void write_attribute(struct gw_json_writer *writer, const void *item)
 
 void gw_command_attributes_add(struct gw_command *command, const struct dnp3_attribute *attribute)
 {
+    const struct gw_commands *commands = command->commands;
+    struct dnp3_attribute shown = *attribute;
+    bool sure;
+    if (attribute->type == DNP3_ATTRIBUTE_TYPE_TIME)
+        shown.time_ms =
+            gw_time_zone_utc(command->outstation->profile->time_zone, attribute->time_ms,
+                             commands->host.wall_ms(commands->user), &sure);
     if (reads_only(command) &&
-        !gw_command_items_add(&attributes_of(command)->items, write_attribute, attribute))
+        !gw_command_items_add(&attributes_of(command)->items, write_attribute, &shown))
         command->detail = "some are left out: no more than 65536 octets of them are told";
 }
 

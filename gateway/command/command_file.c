@@ -216,7 +216,13 @@ static void write_entry(struct gw_json_writer *writer, const void *item)
 static bool on_entry(struct dnp3_file_transfer *transfer, const struct dnp3_file_descriptor *entry)
 {
     struct gw_command *command = transfer->context;
-    if (gw_command_items_add(&file_of(command)->entries, write_entry, entry))
+    struct dnp3_file_descriptor shown = *entry;
+    bool sure;
+    if (entry->created_ms)
+        shown.created_ms =
+            gw_time_zone_utc(command->outstation->profile->time_zone, entry->created_ms,
+                             command->commands->host.wall_ms(command->commands->user), &sure);
+    if (gw_command_items_add(&file_of(command)->entries, write_entry, &shown))
         return true;
     command->detail = "a directory of up to 65536 octets can be listed";
     return false;
@@ -269,7 +275,8 @@ static int start(struct gw_command *command)
     transfer->password = command->outstation->profile->file_password;
     transfer->attempts = READ_ATTEMPTS;
     transfer->permissions = PERMISSIONS;
-    transfer->created_ms = commands->host.wall_ms(commands->user);
+    transfer->created_ms = gw_time_zone_local(command->outstation->profile->time_zone,
+                                              commands->host.wall_ms(commands->user));
     transfer->size = (uint32_t)file->length;
     transfer->expires_ms = command->deadline_ms;
     transfer->data = on_data;

@@ -151,7 +151,9 @@ static int start(struct gw_command *command)
     const struct gw_command_freeze *freeze = &command->arguments.freeze;
     bool clears = command->kind == &gw_command_freeze_clear;
     bool later = freeze->at_ms || freeze->every_ms;
-    command->request.freeze_at_ms = freeze->at_ms;
+    command->request.freeze_at_ms =
+        freeze->at_ms ? gw_time_zone_local(command->outstation->profile->time_zone, freeze->at_ms)
+                      : 0;
     command->request.freeze_every_ms = freeze->every_ms;
     command->request.done = frozen;
     set_header(command, false);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/base/time_zone.h"
+
 enum { GW_CLASS_0 = 0x01, GW_CLASS_1 = 0x02, GW_CLASS_2 = 0x04, GW_CLASS_3 = 0x08 };
 
 enum gw_session_kind { GW_SESSION_CONTINUOUS, GW_SESSION_REPORT_BY_EXCEPTION };
@@ -87,10 +89,12 @@ struct gw_profile {
     uint32_t max_silence_ms; /* 0 = any */
     uint32_t offline_after_ms;
     uint32_t response_timeout_ms;
-    uint32_t keep_alive_ms;      /* 0 = off */
-    uint32_t confirm_timeout_ms; /* the outstation's own */
-    uint32_t time_sync_every_ms; /* 0 = only when asked */
-    uint32_t time_round_trip_ms; /* a slower DELAY_MEASURE sets no clock; 0 = any */
+    uint32_t keep_alive_ms;               /* 0 = off */
+    uint32_t confirm_timeout_ms;          /* the outstation's own */
+    uint32_t time_sync_every_ms;          /* 0 = only when asked */
+    uint32_t time_round_trip_ms;          /* a slower DELAY_MEASURE sets no clock; 0 = any */
+    const struct gw_time_zone *time_zone; /* of the outstation's clock; NULL: UTC */
+    const char *time_zone_text;           /* as in the file */
     uint16_t master_address;
     uint16_t max_fragment;
     uint8_t integrity;          /* class bits, 0 = never */

@@ -6,7 +6,6 @@
 #include "gateway/mapping/mapping_expand.h"
 
 #define COUNT(rows)     (sizeof(rows) / sizeof *(rows))
-#define PLANNED         .flags = GW_KEY_PLANNED
 #define PROFILE(member) GW_KEY_FIELD(struct gw_profile, member)
 #define WHOLE           .offset = 0, .size = sizeof(struct gw_profile)
 #define INDEX_SCHEMA                                                                               \
@@ -329,6 +328,24 @@ static void read_identity(const struct gw_reader *reader, const json_t *object,
 
 /* Profiles */
 
+static void read_time_zone(const struct gw_reader *reader, const json_t *value,
+                           const struct gw_json_path *path, void *field)
+{
+    struct gw_profile *profile = field;
+    struct gw_time_zone *zone = gw_arena_array(reader->arena, 1, sizeof *zone);
+    const char *text = json_string_value(value);
+    if (!zone)
+        return;
+    const char *problem = text ? gw_time_zone_parse(text, zone) : "expected a POSIX TZ string";
+    if (problem) {
+        gw_json_error(reader->file, path, "%s", problem);
+        return;
+    }
+    bool utc = !zone->standard_s && !zone->has_summer;
+    profile->time_zone = utc ? NULL : zone;
+    profile->time_zone_text = gw_arena_string(reader->arena, text);
+}
+
 static const struct gw_word session_words[] = {
     {"continuous", GW_SESSION_CONTINUOUS},
     {"report_by_exception", GW_SESSION_REPORT_BY_EXCEPTION},
@@ -467,7 +484,12 @@ static const struct gw_key profile_rows[] = {
      WHOLE,
      .schema = "{\"type\":\"array\",\"items\":{\"$ref\":\"#/definitions/assignment\"}}",
      .help = "Written at startup: points and the class they belong to."},
-    {.name = "time_zone", PLANNED, .help = "Of the outstation's clock."},
+    {.name = "time_zone",
+     .read = read_time_zone,
+     .fallback = "\"UTC0\"",
+     WHOLE,
+     .schema = "{\"type\":\"string\"}",
+     .help = "Of the outstation's clock: a POSIX TZ string, as CET-1CEST,M3.5.0,M10.5.0/3."},
     {.name = "identity",
      .read = read_identity,
      WHOLE,

@@ -197,6 +197,26 @@ static void take_delta(struct gw_session *s, const struct arrival *arrival)
     s->delta_told = true;
 }
 
+/* As the wire has it, or `converted` where the outstation's clock shows local time. */
+static const struct dnp3_point *in_utc(const struct gw_session *s, enum dnp3_point_type type,
+                                       const struct dnp3_point *wire, struct dnp3_point *converted)
+{
+    const struct gw_time_zone *zone = s->config->profile->time_zone;
+    int64_t now = s->fragment.received_ms;
+    bool sure;
+    if (!zone)
+        return wire;
+    *converted = *wire;
+    if (type == DNP3_POINT_TIME)
+        converted->number = (double)gw_time_zone_utc(zone, (int64_t)wire->number, now, &sure);
+    if (wire->time_quality == DNP3_TIME_NONE)
+        return converted;
+    converted->time_ms = gw_time_zone_utc(zone, wire->time_ms, now, &sure);
+    if (!sure)
+        converted->time_quality = DNP3_TIME_UNSYNCHRONIZED;
+    return converted;
+}
+
 static void on_points(void *user, const struct dnp3_object_header *header,
                       const struct dnp3_point *points, size_t count)
 {
@@ -206,9 +226,10 @@ static void on_points(void *user, const struct dnp3_object_header *header,
         (event && s->fragment.skipping))
         return;
     for (size_t i = 0; i < count; i++) {
+        struct dnp3_point converted;
         const struct arrival arrival = {
             .header = header,
-            .wire = &points[i],
+            .wire = in_utc(s, header->row->type, &points[i], &converted),
             .point = gw_mapping_point(s->config->mapping, header->row->type, points[i].index),
             .event = event};
         if (!arrival.point)
@@ -279,7 +300,9 @@ static void on_voided(void *user, uint32_t token)
 static int64_t on_wall_clock(void *user)
 {
     struct gw_session *s = user;
-    return gw_clock_trusted(s->shared->config->clock) ? gw_clock_wall_ms() : -1;
+    return gw_clock_trusted(s->shared->config->clock)
+               ? gw_time_zone_local(s->config->profile->time_zone, gw_clock_wall_ms())
+               : -1;
 }
 
 static void on_attribute(void *user, const struct dnp3_object_header *header,

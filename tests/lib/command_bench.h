@@ -77,8 +77,8 @@ static inline bool command_bench_takes_events(void *user,
 }
 
 /* r17 takes every command, r18 too but its controls are off, r19 takes those of the default, r20
- * has no mapping and no time; b1 and b2 share a line that takes broadcasts, m1 and m2 one where m2
- * does not. */
+ * has no mapping and no time, r21 a clock an hour ahead; b1 and b2 share a line that takes
+ * broadcasts, m1 and m2 one where m2 does not. */
 static inline struct gw_config *command_bench_config(void)
 {
     static const char text[] =
@@ -101,6 +101,8 @@ static inline struct gw_config *command_bench_config(void)
         "   \"time_sync\": \"none\"},"
         "  {\"name\": \"r20\", \"connect\": \"tcp://127.0.0.1:1\", \"address\": 13,"
         "   \"profile\": \"all\", \"time_sync\": \"none\"},"
+        "  {\"name\": \"r21\", \"connect\": \"tcp://127.0.0.1:1\", \"address\": 14,"
+        "   \"profile\": \"all\", \"time_zone\": \"<+01>-1\"},"
         "  {\"name\": \"b1\", \"channel\": \"bus\", \"address\": 1, \"profile\": \"all\"},"
         "  {\"name\": \"b2\", \"channel\": \"bus\", \"address\": 2, \"profile\": \"all\"},"
         "  {\"name\": \"b3\", \"channel\": \"bus\", \"address\": 3, \"enabled\": false},"

@@ -277,6 +277,35 @@ static void test_attributes_are_written(void **state)
     expect_text("\"attributes\":[]}");
 }
 
+/* Times of an outstation that keeps local time are UTC's in messages. */
+static void test_a_local_clock(void **state)
+{
+    (void)state;
+    const int64_t hour = 3600000;
+    command_of("r21", "attributes",
+               "{\"attribute\":20,\"set\":1,\"type\":\"time\",\"value\":1763722800000}");
+    assert_int_equal(bench.request->headers[0].attribute->time_ms, 1763722800000 + hour);
+    finish_done();
+    expect_end("done", "ok");
+    command_of("r21", "attributes", "{}");
+    const struct dnp3_attribute said = {
+        .variation = 20, .type = DNP3_ATTRIBUTE_TYPE_TIME, .time_ms = 1763722800000 + hour};
+    gw_commands_attribute(bench.commands, gw_config_outstation(config, "r21", 3), &said);
+    finish_done();
+    expect_text("\"value\":1763722800000,");
+    bench.host.published = 0;
+    command_of("r21", "file", "{\"operation\":\"write\",\"name\":\"a\",\"text\":\"abc\"}");
+    assert_int_equal(bench.file->created_ms, 1763719200000 + hour);
+    end_file(DNP3_OUTCOME_DONE, DNP3_REASON_OK, DNP3_FUNCTION_CLOSE_FILE, 0);
+    expect_end("done", "ok");
+    command_of("r21", "file", "{\"operation\":\"info\",\"name\":\"a\"}");
+    struct dnp3_file_descriptor entry = {.name = {(const uint8_t *)"a", 1}, .created_ms = 2 * hour};
+    assert_true(bench.file->entry(bench.file, &entry));
+    end_file(DNP3_OUTCOME_DONE, DNP3_REASON_OK, DNP3_FUNCTION_CLOSE_FILE, 0);
+    expect_text("\"created\":3600000,");
+    bench.host.published = 0;
+}
+
 static void test_more_attributes_than_are_told(void **state)
 {
     (void)state;
@@ -395,6 +424,7 @@ int main(void)
                                        TEST(test_files_that_are_refused),
                                        TEST(test_attributes_are_read),
                                        TEST(test_attributes_are_written),
+                                       TEST(test_a_local_clock),
                                        TEST(test_more_attributes_than_are_told),
                                        TEST(test_what_cannot_be_meant),
                                        TEST(test_too_large_to_write),

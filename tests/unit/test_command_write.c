@@ -67,7 +67,11 @@ static void test_freeze_at_a_time(void **state)
     assert_int_equal(bench.request->freeze_at_ms, 1763722800000);
     assert_int_equal(bench.request->freeze_every_ms, 3600000);
     finish_done();
-    expect_end("done", "ok"); /* there is nothing to read yet */
+    expect_end("done", "ok");                              /* there is nothing to read yet */
+    command_of("r21", "freeze", "{\"at\":1763722800000}"); /* by its own clock */
+    assert_int_equal(bench.request->freeze_at_ms, 1763722800000 + 3600000);
+    finish_done();
+    expect_end("done", "ok");
     command("freeze", "{\"every_s\":0.25,\"points\":null,\"at\":null,\"indexes\":null}");
     assert_int_equal(bench.request->freeze_every_ms, 250);
     expect_header(20, false, 0, 0);
