@@ -33,6 +33,10 @@ enum dnp3_trip_close {
 #undef X
 };
 
+/* What the bits of a control code say ("pulse_on", "trip"), or NULL where they are reserved. */
+const char *dnp3_operation_name(uint8_t code);
+const char *dnp3_trip_close_name(uint8_t code);
+
 enum { DNP3_CROB_QUEUE = 0x10, DNP3_CROB_CLEAR = 0x20 };
 
 /* Status codes of a command, IEEE 1815-2012 table 11-7. */

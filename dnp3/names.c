@@ -48,6 +48,32 @@ const char *dnp3_iin_name(uint16_t bit)
     }
 }
 
+const char *dnp3_operation_name(uint8_t code)
+{
+    switch (code & 15) {
+#define X(name, value, text)                                                                       \
+    case DNP3_OPERATION_##name:                                                                    \
+        return text;
+        DNP3_OPERATION_MAP(X)
+#undef X
+    default:
+        return NULL;
+    }
+}
+
+const char *dnp3_trip_close_name(uint8_t code)
+{
+    switch (code >> 6) {
+#define X(name, value, text)                                                                       \
+    case DNP3_TRIP_CLOSE_##name:                                                                   \
+        return text;
+        DNP3_TRIP_CLOSE_MAP(X)
+#undef X
+    default:
+        return NULL;
+    }
+}
+
 const char *dnp3_status_name(uint8_t status)
 {
     switch (status) {

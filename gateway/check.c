@@ -316,18 +316,8 @@ static void print_unmapped(FILE *out, const struct gw_mapping *mapping)
 /* "0x81 pulse_on trip, once, 100 ms on, 100 ms off" */
 static void print_crob(FILE *out, const struct dnp3_command *command)
 {
-    static const char *const operations[16] = {
-#define X(name, value, text) [value] = text,
-        DNP3_OPERATION_MAP(X)
-#undef X
-    };
-    static const char *const trip_close[4] = {
-#define X(name, value, text) [value] = text,
-        DNP3_TRIP_CLOSE_MAP(X)
-#undef X
-    };
-    const char *operation = operations[command->code & 0x0f];
-    const char *code = trip_close[command->code >> 6];
+    const char *operation = dnp3_operation_name(command->code);
+    const char *code = dnp3_trip_close_name(command->code);
     bool pulses = (command->code & 0x0f) == DNP3_OPERATION_PULSE_ON ||
                   (command->code & 0x0f) == DNP3_OPERATION_PULSE_OFF;
     fprintf(out, "CROB 0x%02x: %s", command->code, operation ? operation : "?");

@@ -203,23 +203,13 @@ static void print_delays(struct walk *walk, struct dnp3_items *items)
 
 static void print_crob(const struct walk *walk, const struct dnp3_command *command)
 {
-    static const char *const operations[16] = {
-#define X(name, value, text) [value] = text,
-        DNP3_OPERATION_MAP(X)
-#undef X
-    };
-    static const char *const trip_close[4] = {
-#define X(name, value, text) [value] = text,
-        DNP3_TRIP_CLOSE_MAP(X)
-#undef X
-    };
-    unsigned operation = command->code & 0x0F;
-    const char *tcc = trip_close[command->code >> 6];
+    const char *operation = dnp3_operation_name(command->code);
+    const char *tcc = dnp3_trip_close_name(command->code);
     fputs("{\"operation\":", walk->out);
-    if (operations[operation])
-        fprintf(walk->out, "\"%s\"", operations[operation]);
+    if (operation)
+        fprintf(walk->out, "\"%s\"", operation);
     else
-        fprintf(walk->out, "%u", operation);
+        fprintf(walk->out, "%u", command->code & 0x0Fu);
     fprintf(walk->out, ",\"trip_close\":\"%s\",\"queue\":%s,\"clear\":%s", tcc ? tcc : "reserved",
             command->code & DNP3_CROB_QUEUE ? "true" : "false",
             command->code & DNP3_CROB_CLEAR ? "true" : "false");

@@ -63,6 +63,12 @@ static void test_codes(void **state)
     assert_string_equal(dnp3_status_name(0), "SUCCESS");
     assert_string_equal(dnp3_status_name(127), "UNDEFINED");
     assert_null(dnp3_status_name(19));
+    assert_string_equal(dnp3_operation_name(0x81), "pulse_on");
+    assert_string_equal(dnp3_trip_close_name(0x81), "trip");
+    assert_string_equal(dnp3_operation_name(0x74), "latch_off"); /* queue and clear set, too */
+    assert_string_equal(dnp3_trip_close_name(0x34), "none");
+    assert_null(dnp3_operation_name(0x05));
+    assert_null(dnp3_trip_close_name(0xC1));
     assert_null(dnp3_iin_name(0x8000));
     for (unsigned function = 0; function <= 131; function++)
         assert_true((dnp3_function_name((uint8_t)function) != NULL) ==

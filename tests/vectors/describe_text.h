@@ -99,18 +99,8 @@ static inline void say_point(struct text *text, const struct dnp3_object_row *ro
 
 static inline void say_crob(struct text *text, const struct dnp3_command *command)
 {
-    static const char *const operations[16] = {
-#define X(name, value, word) [value] = word,
-        DNP3_OPERATION_MAP(X)
-#undef X
-    };
-    static const char *const trip_close[4] = {
-#define X(name, value, word) [value] = word,
-        DNP3_TRIP_CLOSE_MAP(X)
-#undef X
-    };
-    const char *operation = operations[command->code & 15];
-    const char *tcc = trip_close[command->code >> 6];
+    const char *operation = dnp3_operation_name(command->code);
+    const char *tcc = dnp3_trip_close_name(command->code);
     say(text, "command crob %u code %02X %s %s%s%s count %u on %u off %u", command->index,
         command->code, tcc ? tcc : "?", operation ? operation : "?",
         command->code & DNP3_CROB_QUEUE ? " queue" : "",
