@@ -2,7 +2,7 @@
 /* Connects and relays. Each direction has one buffer: it reads only when what it read before is
  * written, so that a slow side holds the other one back and nothing is ever queued without bound.
  */
-#include "gateway/mqtt/broker.h"
+#include "gateway/mqtt/broker_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,76 +16,14 @@
 #include <unistd.h>
 
 #include "gateway/base/memory.h"
-#include "gateway/mqtt/mqtt_scan.h"
 
 enum {
-    BUFFER_OCTETS = 64 * 1024,
+    UP_OCTETS = 8 * 1024, /* the client says little */
+    DOWN_OCTETS = 64 * 1024,
     PAIR_OCTETS = 1024 * 1024, /* asked for; the kernel gives what net.core.wmem_max allows */
-    ADDRESSES_MAX = 8,         /* of one name */
-    LINGER_MS = 2000,          /* for the other side to end too, after one has */
-    DETAIL_MAX = 400
+    LINGER_MS = 2000           /* for the other side to end too, after one has */
 };
 
-enum state {
-    IDLE,
-    RESOLVING,
-    CONNECTING,
-    RELAYING,
-    DRAINING, /* the broker is gone; the client reads what is left */
-    FLUSHING, /* the client is gone; the broker gets what is left */
-    CLOSING,
-    FREEING
-};
-
-struct lane {
-    struct gw_broker *broker;
-    uv_stream_t *from;
-    uv_stream_t *to;
-    uv_write_t write;
-    char *buffer;
-    uint64_t *octets;
-    bool writing;
-    bool discard; /* `to` takes nothing any more */
-};
-
-struct gw_broker {
-    struct gw_mqtt_scan scan; /* of what the broker sends */
-    uv_loop_t *loop;
-    struct gw_broker_callbacks callbacks;
-    void *user;
-    struct gw_endpoint *endpoints;
-    size_t endpoint_count;
-    size_t first;   /* where the next attempt begins */
-    size_t current; /* in use, or tried last */
-    size_t tried;
-    uint32_t timeout_ms;
-    enum state state;
-    uv_timer_t timer;
-    uv_getaddrinfo_t resolver;
-    bool resolving; /* the request is under way, wanted or not */
-    bool resolve_wanted;
-    struct sockaddr_storage addresses[ADDRESSES_MAX];
-    size_t address_count;
-    size_t address;
-    uv_connect_t connect;
-    uv_shutdown_t shutdown;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-    bool tcp_open;
-    bool pipe_open;
-    unsigned closing; /* handles whose close callback is to come */
-    struct lane up;   /* to the broker */
-    struct lane down;
-    struct gw_broker_counters counters;
-    enum gw_broker_reason reason;
-    char detail[DETAIL_MAX];
-    char name[GW_HOST_MAX + 8];
-    void (*freed)(void *user);
-    void *freed_user;
-};
-
-static void try_endpoint(struct gw_broker *broker);
-static void try_address(struct gw_broker *broker);
 static void proceed(struct gw_broker *broker);
 
 const char *gw_broker_reason_name(enum gw_broker_reason reason)
@@ -98,28 +36,7 @@ const char *gw_broker_reason_name(enum gw_broker_reason reason)
     return (size_t)reason < sizeof names / sizeof *names ? names[reason] : "unknown";
 }
 
-static enum gw_broker_reason reason_of(int error)
-{
-    switch (error) {
-    case UV_ECONNREFUSED:
-        return GW_BROKER_CONNECT_REFUSED;
-    case UV_ETIMEDOUT:
-        return GW_BROKER_CONNECT_TIMEOUT;
-    case UV_EMFILE:
-    case UV_ENFILE:
-    case UV_ENOMEM:
-    case UV_ENOBUFS:
-        return GW_BROKER_NO_RESOURCES;
-    case UV_ECONNRESET:
-    case UV_EPIPE:
-    case UV_EOF:
-        return GW_BROKER_CLOSED;
-    default:
-        return GW_BROKER_UNREACHABLE;
-    }
-}
-
-static void explain(struct gw_broker *broker, enum gw_broker_reason reason, const char *text)
+void gw_broker_explain(struct gw_broker *broker, enum gw_broker_reason reason, const char *text)
 {
     broker->reason = reason;
     snprintf(broker->detail, sizeof broker->detail, "%s: %s", broker->name, text);
@@ -133,7 +50,7 @@ static void on_handle_closed(uv_handle_t *handle)
         proceed(broker);
 }
 
-static void close_tcp(struct gw_broker *broker)
+void gw_broker_close_tcp(struct gw_broker *broker)
 {
     if (!broker->tcp_open)
         return;
@@ -157,14 +74,15 @@ static void on_closing_timer(uv_timer_t *timer)
 }
 
 /* Closes what is open; proceed() follows from the loop in any case. */
-static void end(struct gw_broker *broker)
+void gw_broker_end(struct gw_broker *broker)
 {
-    if (broker->state == CLOSING || broker->state == FREEING)
+    if (broker->state == BROKER_CLOSING || broker->state == BROKER_FREEING)
         return;
-    broker->state = CLOSING;
+    broker->state = BROKER_CLOSING;
     broker->resolve_wanted = false;
     uv_timer_stop(&broker->timer);
-    close_tcp(broker);
+    gw_outgoing_stop(&broker->outgoing);
+    gw_broker_close_tcp(broker);
     close_pipe(broker);
     if (!broker->closing)
         uv_timer_start(&broker->timer, on_closing_timer, 0, 0);
@@ -172,10 +90,10 @@ static void end(struct gw_broker *broker)
 
 static void on_linger_timer(uv_timer_t *timer)
 {
-    end(timer->data);
+    gw_broker_end(timer->data);
 }
 
-static void release(struct gw_broker *broker)
+void gw_broker_release(struct gw_broker *broker)
 {
     void (*freed)(void *user) = broker->freed;
     void *user = broker->freed_user;
@@ -188,25 +106,25 @@ static void release(struct gw_broker *broker)
 static void proceed(struct gw_broker *broker)
 {
     switch (broker->state) {
-    case CONNECTING: /* an address failed */
+    case BROKER_CONNECTING: /* an address failed */
         if (broker->address < broker->address_count)
-            try_address(broker);
+            gw_broker_try_address(broker);
         else
-            try_endpoint(broker);
+            gw_broker_try_endpoint(broker);
         break;
-    case CLOSING:
-        broker->state = IDLE;
+    case BROKER_CLOSING:
+        broker->state = BROKER_IDLE;
         broker->callbacks.closed(broker->user, broker->reason, broker->detail);
         break;
-    case FREEING:
+    case BROKER_FREEING:
         if (!broker->resolving)
-            release(broker);
+            gw_broker_release(broker);
         break;
-    case IDLE:
-    case RESOLVING:
-    case RELAYING:
-    case DRAINING: /* the broker's side is closed, the client's not yet */
-    case FLUSHING:
+    case BROKER_IDLE:
+    case BROKER_RESOLVING:
+    case BROKER_RELAYING:
+    case BROKER_DRAINING: /* the broker's side is closed, the client's not yet */
+    case BROKER_FLUSHING:
         break;
     }
 }
@@ -215,36 +133,38 @@ static void proceed(struct gw_broker *broker)
  * refusal arrives just before the close), and what it writes is thrown away. */
 static void drain(struct gw_broker *broker)
 {
-    if (broker->state == FLUSHING) {
-        end(broker);
+    if (broker->state == BROKER_FLUSHING) {
+        gw_broker_end(broker);
         return;
     }
-    broker->state = DRAINING;
+    broker->state = BROKER_DRAINING;
     broker->up.discard = true;
-    close_tcp(broker);
+    gw_outgoing_stop(&broker->outgoing);
+    gw_broker_close_tcp(broker);
     uv_timer_start(&broker->timer, on_linger_timer, LINGER_MS, 0);
     if (uv_shutdown(&broker->shutdown, (uv_stream_t *)&broker->pipe, NULL) < 0)
-        end(broker);
+        gw_broker_end(broker);
 }
 
 /* The client's side ended: what it wrote is with the kernel already, since a lane reads on only
  * when all is written. */
 static void flush(struct gw_broker *broker)
 {
-    if (broker->state == DRAINING) {
-        end(broker);
+    if (broker->state == BROKER_DRAINING) {
+        gw_broker_end(broker);
         return;
     }
-    broker->state = FLUSHING;
-    explain(broker, GW_BROKER_CLOSED, "closed by this side");
+    broker->state = BROKER_FLUSHING;
+    gw_outgoing_stop(&broker->outgoing);
+    gw_broker_explain(broker, GW_BROKER_CLOSED, "closed by this side");
     broker->down.discard = true;
     close_pipe(broker);
     uv_timer_start(&broker->timer, on_linger_timer, LINGER_MS, 0);
     if (uv_shutdown(&broker->shutdown, (uv_stream_t *)&broker->tcp, NULL) < 0)
-        end(broker);
+        gw_broker_end(broker);
 }
 
-static void lane_ended(struct lane *lane, int error)
+static void lane_ended(struct broker_lane *lane, int error)
 {
     struct gw_broker *broker = lane->broker;
     uv_read_stop(lane->from);
@@ -252,13 +172,14 @@ static void lane_ended(struct lane *lane, int error)
         flush(broker);
         return;
     }
-    if (broker->state == RELAYING)
-        explain(broker, GW_BROKER_CLOSED,
-                error == UV_EOF ? "the broker closed the connection" : uv_strerror(error));
+    if (broker->state == BROKER_RELAYING)
+        gw_broker_explain(broker, GW_BROKER_CLOSED,
+                          error == UV_EOF ? "the broker closed the connection"
+                                          : uv_strerror(error));
     drain(broker);
 }
 
-static struct lane *lane_from(uv_handle_t *handle)
+static struct broker_lane *lane_from(uv_handle_t *handle)
 {
     struct gw_broker *broker = handle->data;
     return handle == (uv_handle_t *)&broker->tcp ? &broker->down : &broker->up;
@@ -267,20 +188,21 @@ static struct lane *lane_from(uv_handle_t *handle)
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     (void)suggested;
-    *buffer = uv_buf_init(lane_from(handle)->buffer, BUFFER_OCTETS);
+    const struct broker_lane *lane = lane_from(handle);
+    *buffer = uv_buf_init(lane->buffer, (unsigned)lane->size);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer);
 
 static void on_written(uv_write_t *request, int status)
 {
-    struct lane *lane = request->data;
-    enum state state = lane->broker->state;
+    struct broker_lane *lane = request->data;
+    enum broker_state state = lane->broker->state;
     lane->writing = false;
     if (status < 0)
         lane->discard = true; /* the end of that side will be read, too */
     bool open = lane == &lane->broker->up ? lane->broker->pipe_open : lane->broker->tcp_open;
-    if (open && (state == RELAYING || state == DRAINING || state == FLUSHING))
+    if (open && (state == BROKER_RELAYING || state == BROKER_DRAINING || state == BROKER_FLUSHING))
         uv_read_start(lane->from, on_room, on_read);
 }
 
@@ -294,24 +216,11 @@ static void acknowledge_soon(struct gw_broker *broker)
         setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
+static void forward(struct broker_lane *lane, const uv_buf_t *octets)
 {
-    struct lane *lane = lane_from((uv_handle_t *)stream);
-    if (length < 0) {
-        lane_ended(lane, (int)length);
-        return;
-    }
-    if (length == 0 || lane->discard)
-        return;
-    *lane->octets += (uint64_t)length;
-    if (lane == &lane->broker->down) {
-        acknowledge_soon(lane->broker);
-        lane->broker->counters.unheard +=
-            gw_mqtt_scan(&lane->broker->scan, (const uint8_t *)buffer->base, (size_t)length);
-    }
-    uv_buf_t rest = uv_buf_init(buffer->base, (unsigned)length);
+    uv_buf_t rest = *octets;
     int written = uv_try_write(lane->to, &rest, 1);
-    if (written == (int)length)
+    if (written == (int)rest.len)
         return;
     if (written < 0 && written != UV_EAGAIN) {
         lane->discard = true;
@@ -321,10 +230,75 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
         rest.base += written;
         rest.len -= (size_t)written;
     }
-    uv_read_stop(stream);
+    uv_read_stop(lane->from);
     lane->writing = true;
     if (uv_write(&lane->write, lane->to, &rest, 1, on_written) < 0)
-        end(lane->broker);
+        gw_broker_end(lane->broker);
+}
+
+static void on_puback(void *user, uint16_t packet_id, uint8_t reason_code)
+{
+    struct gw_broker *broker = user;
+    broker->pubacks = true;
+    broker->callbacks.puback(broker->user, packet_id, reason_code);
+}
+
+/* What is left of these octets for the client; last of all the PUBACKs are told, which may end
+ * everything. */
+static void take_down(struct gw_broker *broker, uint8_t *octets, size_t length)
+{
+    struct broker_lane *lane = &broker->down;
+    uv_buf_t rest = uv_buf_init((char *)octets, 0);
+    rest.len = gw_mqtt_scan(&lane->scan, octets, length, on_puback, broker);
+    if (lane->scan.bad_puback) {
+        gw_broker_explain(broker, GW_BROKER_CLOSED, "the broker sent a PUBACK that is none");
+        gw_broker_end(broker);
+        return;
+    }
+    if (rest.len && !lane->discard)
+        forward(lane, &rest);
+    if (broker->pubacks) {
+        broker->pubacks = false;
+        broker->callbacks.pubacks(broker->user);
+    }
+    /* What is written now acknowledges, too. */
+    if (broker->tcp_open && !gw_outgoing_waits(&broker->outgoing))
+        acknowledge_soon(broker);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
+{
+    struct broker_lane *lane = lane_from((uv_handle_t *)stream);
+    if (length < 0) {
+        lane_ended(lane, (int)length);
+        return;
+    }
+    if (length == 0 || lane->discard)
+        return;
+    *lane->octets += (uint64_t)length;
+    if (lane == &lane->broker->down) {
+        take_down(lane->broker, (uint8_t *)buffer->base, (size_t)length);
+        return;
+    }
+    gw_mqtt_scan(&lane->scan, (uint8_t *)buffer->base, (size_t)length, NULL, NULL);
+    const uv_buf_t all = uv_buf_init(buffer->base, (unsigned)length);
+    forward(lane, &all);
+}
+
+static void on_outgoing_written(void *user)
+{
+    const struct gw_broker *broker = user;
+    broker->callbacks.written(broker->user);
+}
+
+uint8_t *gw_broker_room(struct gw_broker *broker, size_t octets)
+{
+    return gw_outgoing_room(&broker->outgoing, octets);
+}
+
+void gw_broker_after_subscribes(struct gw_broker *broker, uint32_t subscribes)
+{
+    gw_outgoing_after(&broker->outgoing, subscribes);
 }
 
 static int open_pair(struct gw_broker *broker, int pair[2])
@@ -347,22 +321,23 @@ static int open_pair(struct gw_broker *broker, int pair[2])
     return error;
 }
 
-static void set_lane(struct lane *lane, uv_stream_t *from, uv_stream_t *to)
+static void set_lane(struct broker_lane *lane, uv_stream_t *from, uv_stream_t *to)
 {
     lane->from = from;
     lane->to = to;
     lane->writing = false;
     lane->discard = false;
+    lane->scan = (struct gw_mqtt_scan){0};
     lane->write.data = lane;
 }
 
-static void begin_relay(struct gw_broker *broker)
+void gw_broker_relay(struct gw_broker *broker)
 {
     int pair[2];
     int error = open_pair(broker, pair);
     if (error) {
-        explain(broker, GW_BROKER_NO_RESOURCES, uv_strerror(error));
-        end(broker);
+        gw_broker_explain(broker, GW_BROKER_NO_RESOURCES, uv_strerror(error));
+        gw_broker_end(broker);
         return;
     }
     uv_stream_t *tcp = (uv_stream_t *)&broker->tcp;
@@ -370,145 +345,19 @@ static void begin_relay(struct gw_broker *broker)
     uv_tcp_nodelay(&broker->tcp, 1);
     set_lane(&broker->up, pipe, tcp);
     set_lane(&broker->down, tcp, pipe);
-    broker->state = RELAYING;
+    broker->state = BROKER_RELAYING;
     broker->counters.connects++;
-    explain(broker, GW_BROKER_CLOSED, "closed by this side");
+    gw_broker_explain(broker, GW_BROKER_CLOSED, "closed by this side");
     uv_timer_stop(&broker->timer);
-    broker->scan = (struct gw_mqtt_scan){0};
+    gw_outgoing_open(&broker->outgoing, tcp);
     uv_read_start(tcp, on_room, on_read);
     uv_read_start(pipe, on_room, on_read);
     broker->callbacks.ready(broker->user, pair[1]);
 }
 
-static void on_connected(uv_connect_t *request, int status)
-{
-    struct gw_broker *broker = request->data;
-    if (status == UV_ECANCELED || broker->state != CONNECTING)
-        return;
-    if (status == 0) {
-        begin_relay(broker);
-        return;
-    }
-    explain(broker, reason_of(status), uv_strerror(status));
-    close_tcp(broker); /* then the next address */
-}
-
-static void on_connect_timer(uv_timer_t *timer)
-{
-    struct gw_broker *broker = timer->data;
-    if (broker->state == RESOLVING) {
-        explain(broker, GW_BROKER_DNS_FAILED, "no answer from the name server in time");
-        broker->resolve_wanted = false;
-        uv_cancel((uv_req_t *)&broker->resolver);
-        try_endpoint(broker);
-        return;
-    }
-    explain(broker, GW_BROKER_CONNECT_TIMEOUT, "no answer in time");
-    broker->address = broker->address_count;
-    close_tcp(broker);
-}
-
-static void try_address(struct gw_broker *broker)
-{
-    const struct sockaddr *address = (void *)&broker->addresses[broker->address++];
-    broker->state = CONNECTING;
-    int error = uv_tcp_init(broker->loop, &broker->tcp);
-    if (!error) {
-        broker->tcp.data = broker;
-        broker->tcp_open = true;
-        error = uv_tcp_connect(&broker->connect, &broker->tcp, address, on_connected);
-    }
-    if (!error)
-        return;
-    explain(broker, reason_of(error), uv_strerror(error));
-    if (broker->tcp_open)
-        close_tcp(broker);
-    else
-        end(broker);
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
-{
-    struct gw_broker *broker = request->data;
-    broker->resolving = false;
-    if (broker->state == FREEING) {
-        uv_freeaddrinfo(found);
-        if (!broker->closing)
-            release(broker);
-        return;
-    }
-    if (!broker->resolve_wanted) {
-        uv_freeaddrinfo(found);
-        return;
-    }
-    broker->resolve_wanted = false;
-    broker->address_count = 0;
-    for (struct addrinfo *i = found; i && broker->address_count < ADDRESSES_MAX; i = i->ai_next)
-        memcpy(&broker->addresses[broker->address_count++], i->ai_addr, i->ai_addrlen);
-    uv_freeaddrinfo(found);
-    if (status == 0 && broker->address_count) {
-        try_address(broker);
-        return;
-    }
-    explain(broker, GW_BROKER_DNS_FAILED, status ? uv_strerror(status) : "no address");
-    try_endpoint(broker);
-}
-
-static void resolve(struct gw_broker *broker, const struct gw_endpoint *endpoint)
-{
-    char port[8];
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    int error = UV_EBUSY; /* an earlier question still has no answer */
-    snprintf(port, sizeof port, "%u", endpoint->port);
-    broker->state = RESOLVING;
-    if (!broker->resolving)
-        error = uv_getaddrinfo(broker->loop, &broker->resolver, on_resolved, endpoint->host, port,
-                               &hints);
-    if (!error) {
-        broker->resolving = true;
-        broker->resolve_wanted = true;
-        return;
-    }
-    explain(broker, GW_BROKER_DNS_FAILED, uv_strerror(error));
-    try_endpoint(broker);
-}
-
-static bool is_numeric(struct gw_broker *broker, const struct gw_endpoint *endpoint)
-{
-    struct sockaddr_storage *address = broker->addresses;
-    broker->address = 0;
-    broker->address_count = 1;
-    return uv_ip4_addr(endpoint->host, endpoint->port, (struct sockaddr_in *)address) == 0 ||
-           uv_ip6_addr(endpoint->host, endpoint->port, (struct sockaddr_in6 *)address) == 0;
-}
-
-static void set_name(struct gw_broker *broker)
-{
-    const struct gw_endpoint *endpoint = &broker->endpoints[broker->current];
-    bool brackets = strchr(endpoint->host, ':') != NULL;
-    snprintf(broker->name, sizeof broker->name, brackets ? "[%s]:%u" : "%s:%u", endpoint->host,
-             endpoint->port);
-}
-
-static void try_endpoint(struct gw_broker *broker)
-{
-    if (broker->tried == broker->endpoint_count) {
-        end(broker);
-        return;
-    }
-    broker->current = (broker->first + broker->tried++) % broker->endpoint_count;
-    const struct gw_endpoint *endpoint = &broker->endpoints[broker->current];
-    set_name(broker);
-    uv_timer_start(&broker->timer, on_connect_timer, broker->timeout_ms, 0);
-    if (is_numeric(broker, endpoint))
-        try_address(broker);
-    else
-        resolve(broker, endpoint);
-}
-
 static size_t copy_size(const struct gw_broker_options *options)
 {
-    size_t size = sizeof(struct gw_broker) + 2 * (size_t)BUFFER_OCTETS +
+    size_t size = sizeof(struct gw_broker) + UP_OCTETS + DOWN_OCTETS + GW_OUTGOING_OCTETS +
                   options->endpoint_count * sizeof(struct gw_endpoint);
     for (size_t i = 0; i < options->endpoint_count; i++)
         size += strlen(options->endpoints[i].host) + 1;
@@ -527,7 +376,9 @@ static void copy_endpoints(struct gw_broker *broker, const struct gw_broker_opti
         text += size;
     }
     broker->up.buffer = text;
-    broker->down.buffer = text + BUFFER_OCTETS;
+    broker->up.size = UP_OCTETS;
+    broker->down.buffer = text + UP_OCTETS;
+    broker->down.size = DOWN_OCTETS;
 }
 
 struct gw_broker *gw_broker_create(uv_loop_t *loop, const struct gw_broker_options *options,
@@ -552,26 +403,28 @@ struct gw_broker *gw_broker_create(uv_loop_t *loop, const struct gw_broker_optio
     broker->connect.data = broker;
     uv_timer_init(loop, &broker->timer);
     broker->timer.data = broker;
-    set_name(broker);
+    gw_outgoing_init(&broker->outgoing, loop, (uint8_t *)broker->down.buffer + broker->down.size,
+                     &broker->up.scan, &broker->counters.to_broker, on_outgoing_written, broker);
+    gw_broker_set_name(broker);
     return broker;
 }
 
 int gw_broker_connect(struct gw_broker *broker)
 {
-    if (broker->state != IDLE)
+    if (broker->state != BROKER_IDLE)
         return UV_EBUSY;
     broker->tried = 0;
-    try_endpoint(broker);
+    gw_broker_try_endpoint(broker);
     return 0;
 }
 
 void gw_broker_drop(struct gw_broker *broker)
 {
-    if (broker->state == IDLE)
+    if (broker->state == BROKER_IDLE)
         return;
-    if (broker->state != CLOSING)
-        explain(broker, GW_BROKER_CLOSED, "closed by this side");
-    end(broker);
+    if (broker->state != BROKER_CLOSING)
+        gw_broker_explain(broker, GW_BROKER_CLOSED, "closed by this side");
+    gw_broker_end(broker);
 }
 
 void gw_broker_advance(struct gw_broker *broker)
@@ -594,6 +447,13 @@ const struct gw_broker_counters *gw_broker_counters(const struct gw_broker *brok
     return &broker->counters;
 }
 
+static void on_outgoing_closed(uv_handle_t *handle)
+{
+    const struct gw_outgoing *outgoing = handle->data;
+    handle->data = outgoing->user;
+    on_handle_closed(handle);
+}
+
 void gw_broker_free(struct gw_broker *broker, void (*freed)(void *user), void *user)
 {
     if (!broker) {
@@ -601,13 +461,15 @@ void gw_broker_free(struct gw_broker *broker, void (*freed)(void *user), void *u
             freed(user);
         return;
     }
-    broker->state = FREEING;
+    broker->state = BROKER_FREEING;
     broker->freed = freed;
     broker->freed_user = user;
     if (broker->resolving)
         uv_cancel((uv_req_t *)&broker->resolver);
-    close_tcp(broker);
+    gw_outgoing_stop(&broker->outgoing);
+    gw_broker_close_tcp(broker);
     close_pipe(broker);
-    broker->closing++;
+    broker->closing += 2;
     uv_close((uv_handle_t *)&broker->timer, on_handle_closed);
+    gw_outgoing_close(&broker->outgoing, on_outgoing_closed);
 }

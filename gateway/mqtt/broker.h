@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loop's own connection to the broker: resolve, connect with fail-over, relay. The MQTT client
  * library gets one end of a socket pair and never touches the network, so names are resolved
- * without its lock, TCP_NODELAY is set, and TLS can stand in between. Nothing listens anywhere. */
+ * without its lock, TCP_NODELAY is set, and TLS can stand in between. Nothing listens anywhere.
+ * Packets of our own go out beside the library's, and PUBACKs come here and not to it. */
 #ifndef GW_BROKER_H
 #define GW_BROKER_H
 
@@ -10,6 +11,8 @@
 #include <uv.h>
 
 #include "gateway/config/endpoint.h"
+
+enum { GW_BROKER_ROOM = 128 * 1024 };
 
 #define GW_BROKER_REASON_MAP(X)                                                                    \
     X(CLOSED, "closed")                                                                            \
@@ -41,6 +44,12 @@ struct gw_broker_callbacks {
      * `detail` is a sentence with the endpoint, alive during the call. gw_broker_connect is legal
      * from here. */
     void (*closed)(void *user, enum gw_broker_reason reason, const char *detail);
+    /* A PUBACK came; only to be noted. */
+    void (*puback)(void *user, uint16_t packet_id, uint8_t reason_code);
+    /* After one or more of these. Everything is legal. */
+    void (*pubacks)(void *user);
+    /* All that was put by gw_broker_room is written; only to be noted. */
+    void (*written)(void *user);
 };
 
 struct gw_broker;
@@ -58,6 +67,12 @@ void gw_broker_drop(struct gw_broker *broker);
 void gw_broker_advance(struct gw_broker *broker);
 /* Begin with the first one again. */
 void gw_broker_rewind(struct gw_broker *broker);
+/* Room for a whole packet, to be filled at once; it is written before the loop waits again. NULL
+ * without a connection or without room, which there always is for GW_BROKER_ROOM octets in all. */
+uint8_t *gw_broker_room(struct gw_broker *broker, size_t octets);
+/* None of these goes out before so many SUBSCRIBE packets of the client: who sees what we publish
+ * may take it that we listen. Until the connection ends. */
+void gw_broker_after_subscribes(struct gw_broker *broker, uint32_t subscribes);
 /* The endpoint in use or tried last, "host:port". */
 const char *gw_broker_endpoint(const struct gw_broker *broker);
 
@@ -66,7 +81,6 @@ struct gw_broker_counters {
     uint64_t to_broker;
     uint64_t from_broker;
     uint64_t connects;
-    uint64_t unheard; /* messages taken for which the broker had no subscriber (MQTT 5) */
 };
 
 const struct gw_broker_counters *gw_broker_counters(const struct gw_broker *broker);

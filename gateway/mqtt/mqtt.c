@@ -11,6 +11,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/rate.h"
+#include "gateway/mqtt/flight.h"
 #include "gateway/mqtt/wire.h"
 
 enum {
@@ -24,6 +25,7 @@ enum {
     SHORT_LIVES = 3,       /* in a row: a broker that does not say so */
     STOOD_STILL_MS = 3000, /* no busy loop: stopped, swapped out, suspended with its host */
     REASON_MAX = 400,
+    NO_SUBSCRIBERS = 0x10, /* MQTT 5 reason codes */
     REFUSED = 0x80
 };
 
@@ -49,6 +51,7 @@ struct gw_mqtt {
     void *user;
     struct gw_broker *broker;
     struct gw_wire *wire;
+    struct gw_flight flight;
     uv_async_t wake;
     uv_timer_t timer; /* one purpose a state */
     uv_timer_t pulse; /* beats while online */
@@ -58,7 +61,9 @@ struct gw_mqtt {
     enum state state;
     const char *client_id; /* the configuration's */
     uint32_t connack_timeout_ms;
+    int version;
     uint16_t keep_alive_s;
+    bool going_on;   /* woken to go on with the flight */
     bool at_once;    /* the next attempt is to the same broker, without a pause */
     bool taken_over; /* the broker said so */
     uint8_t short_lives;
@@ -103,10 +108,18 @@ void gw_mqtt_options_default(struct gw_mqtt_options *options)
                                         .inbox_octets = 256u << 10};
 }
 
-static void subscribe(struct gw_mqtt *mqtt, unsigned number)
+static bool subscribe(struct gw_mqtt *mqtt, unsigned number)
 {
     const struct filter *filter = &mqtt->filters[number];
-    gw_wire_subscribe(mqtt->wire, number, filter->text, filter->qos, filter->commands);
+    return !gw_wire_subscribe(mqtt->wire, number, filter->text, filter->qos, filter->commands);
+}
+
+static void subscribe_all(struct gw_mqtt *mqtt)
+{
+    uint32_t subscribes = 0;
+    for (unsigned i = 0; i < mqtt->filter_count; i++)
+        subscribes += subscribe(mqtt, i);
+    gw_broker_after_subscribes(mqtt->broker, subscribes);
 }
 
 /* The client goes by what it asked for, whatever the broker wants: it has to ask for that. */
@@ -170,6 +183,7 @@ static void on_online(struct gw_mqtt *mqtt)
         return;
     uv_timer_stop(&mqtt->timer);
     start_pulse(mqtt);
+    gw_flight_open(&mqtt->flight, mqtt->broker, mqtt->version, &connection);
     mqtt->state = ONLINE;
     mqtt->online_since = uv_now(mqtt->loop);
     mqtt->counters.connects++;
@@ -180,8 +194,7 @@ static void on_online(struct gw_mqtt *mqtt)
     if (!connection.retain_available)
         gw_log(GW_LOG_WARNING, "mqtt", "%s keeps no retained messages: nothing is sent retained",
                connection.endpoint);
-    for (unsigned i = 0; i < mqtt->filter_count; i++)
-        subscribe(mqtt, i);
+    subscribe_all(mqtt);
     mqtt->callbacks.connected(mqtt->user, &connection);
     mqtt->callbacks.writable(mqtt->user);
 }
@@ -196,11 +209,9 @@ static void on_subscribed(struct gw_mqtt *mqtt, const struct gw_wire_event *even
         mqtt->callbacks.subscribed(mqtt->user, filter, event->code);
 }
 
-/* Tells what waits; returns whether something was acknowledged. */
-static bool take_events(struct gw_mqtt *mqtt)
+static void take_events(struct gw_mqtt *mqtt)
 {
     struct gw_wire_event event;
-    bool acked = false;
     while (gw_wire_take(mqtt->wire, &event)) {
         switch (event.kind) {
         case GW_WIRE_CONNECTED:
@@ -210,11 +221,6 @@ static bool take_events(struct gw_mqtt *mqtt)
         case GW_WIRE_REFUSED:
             set_cause(mqtt, event.code > 0 ? "connection refused by the broker: " : "no answer",
                       event.code > 0 ? event.code : -1);
-            break;
-        case GW_WIRE_ACKED:
-            acked = true;
-            mqtt->counters.acked++;
-            mqtt->callbacks.acked(mqtt->user, event.id, event.code);
             break;
         case GW_WIRE_SUBSCRIBED:
             on_subscribed(mqtt, &event);
@@ -227,7 +233,44 @@ static bool take_events(struct gw_mqtt *mqtt)
             break;
         }
     }
-    return acked;
+}
+
+static void take_ended(struct gw_mqtt *mqtt)
+{
+    struct gw_flight_end end;
+    while (gw_flight_take(&mqtt->flight, &end)) {
+        mqtt->counters.acked++;
+        mqtt->counters.unheard += end.code == NO_SUBSCRIBERS;
+        mqtt->callbacks.acked(mqtt->user, end.id, end.code);
+    }
+}
+
+/* Some messages have ended, or there is room for one that was turned away. */
+static void go_on(struct gw_mqtt *mqtt)
+{
+    take_ended(mqtt);
+    if (mqtt->state == ONLINE)
+        mqtt->callbacks.writable(mqtt->user);
+}
+
+static void on_puback(void *user, uint16_t packet_id, uint8_t reason_code)
+{
+    struct gw_mqtt *mqtt = user;
+    gw_flight_acked(&mqtt->flight, packet_id, reason_code);
+}
+
+static void on_pubacks(void *user)
+{
+    go_on(user);
+}
+
+static void on_written(void *user)
+{
+    struct gw_mqtt *mqtt = user;
+    if (!gw_flight_written(&mqtt->flight))
+        return;
+    mqtt->going_on = true;
+    uv_async_send(&mqtt->wake);
 }
 
 /* Nobody can be answered: what was said is gone. */
@@ -250,8 +293,11 @@ static void on_wake(uv_async_t *wake)
     struct gw_mqtt_message message;
     if (mqtt->state == STOPPED || mqtt->state == FREEING)
         return;
-    if (take_events(mqtt) && mqtt->state == ONLINE)
-        mqtt->callbacks.writable(mqtt->user);
+    take_events(mqtt);
+    if (mqtt->going_on) {
+        mqtt->going_on = false;
+        go_on(mqtt);
+    }
     while (mqtt->state == ONLINE && !stood_still(mqtt) && gw_wire_message(mqtt->wire, &message)) {
         mqtt->counters.received++;
         mqtt->callbacks.message(mqtt->user, &message);
@@ -339,6 +385,8 @@ static void on_closed(void *user, enum gw_broker_reason reason, const char *deta
     uv_timer_stop(&mqtt->pulse);
     gw_wire_close(mqtt->wire); /* waits for a callback under way: all is told after it */
     take_events(mqtt);
+    take_ended(mqtt);
+    gw_flight_close(&mqtt->flight);
     if (mqtt->state == LEAVING || mqtt->state == FREEING) {
         if (mqtt->state == LEAVING)
             finish(mqtt);
@@ -395,7 +443,11 @@ static void attempt(struct gw_mqtt *mqtt)
 struct gw_mqtt *gw_mqtt_create(uv_loop_t *loop, const struct gw_mqtt_options *options,
                                const struct gw_mqtt_callbacks *callbacks, void *user)
 {
-    const struct gw_broker_callbacks broker_callbacks = {on_ready, on_closed};
+    static const struct gw_broker_callbacks broker_callbacks = {.ready = on_ready,
+                                                                .closed = on_closed,
+                                                                .puback = on_puback,
+                                                                .pubacks = on_pubacks,
+                                                                .written = on_written};
     if ((options->version != 5 && options->version != 4) || !options->client_id)
         return NULL;
     struct gw_mqtt *mqtt = gw_memory_allocate(GW_OWNER_MQTT, sizeof *mqtt);
@@ -418,6 +470,7 @@ struct gw_mqtt *gw_mqtt_create(uv_loop_t *loop, const struct gw_mqtt_options *op
     mqtt->loop = loop;
     mqtt->callbacks = *callbacks;
     mqtt->user = user;
+    mqtt->version = options->version;
     mqtt->keep_alive_s = options->keep_alive_s;
     mqtt->client_id = options->client_id;
     mqtt->taken_over_pause_ms = options->taken_over_pause_ms;
@@ -486,15 +539,20 @@ int gw_mqtt_publish(struct gw_mqtt *mqtt, const struct gw_mqtt_publication *publ
 {
     if (mqtt->state != ONLINE)
         return GW_MQTT_OFFLINE;
-    int error = gw_wire_publish(mqtt->wire, publication, id);
-    if (!error)
-        mqtt->counters.published++;
-    return error;
+    int error = gw_flight_publish(&mqtt->flight, publication, id);
+    if (error)
+        return error;
+    mqtt->counters.published++;
+    if (gw_flight_ended(&mqtt->flight)) { /* never from within this call */
+        mqtt->going_on = true;
+        uv_async_send(&mqtt->wake);
+    }
+    return 0;
 }
 
 size_t gw_mqtt_window(const struct gw_mqtt *mqtt)
 {
-    return mqtt->state == ONLINE ? gw_wire_window(mqtt->wire) : 0;
+    return mqtt->state == ONLINE ? gw_flight_window(&mqtt->flight) : 0;
 }
 
 static int add_filter(struct gw_mqtt *mqtt, const char *filter, int qos, bool commands)
@@ -538,7 +596,5 @@ const char *gw_mqtt_reason(const struct gw_mqtt *mqtt)
 const struct gw_mqtt_counters *gw_mqtt_counters(struct gw_mqtt *mqtt)
 {
     mqtt->counters.dropped = gw_wire_dropped(mqtt->wire);
-    if (mqtt->broker)
-        mqtt->counters.unheard = gw_broker_counters(mqtt->broker)->unheard;
     return &mqtt->counters;
 }

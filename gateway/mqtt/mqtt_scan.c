@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packets are skipped by their length; of a PUBACK the third octet is looked at. */
+/* Packets are skipped by their length; of a PUBACK the first three octets are looked at. */
 #include "gateway/mqtt/mqtt_scan.h"
 
-enum { PUBACK = 0x40, NO_SUBSCRIBERS = 0x10, REASON_AT = 2, DIGITS_MAX = 4 };
+#include <string.h>
+
+enum { PUBACK = 0x40, SUBSCRIBE = 0x82, ID_OCTETS = 2, REASON_AT = 2, DIGITS_MAX = 4 };
 
 /* The first octet of a packet, then those of its length (MQTT 5 1.5.5). */
 static void take_header(struct gw_mqtt_scan *scan, uint8_t octet)
@@ -17,27 +19,59 @@ static void take_header(struct gw_mqtt_scan *scan, uint8_t octet)
     scan->lost = !scan->body && scan->digits == DIGITS_MAX;
 }
 
-static size_t take_body(struct gw_mqtt_scan *scan, const uint8_t *octets, size_t length,
-                        uint32_t *found)
+static size_t take_body(struct gw_mqtt_scan *scan, const uint8_t *octets, size_t length)
 {
     size_t taken = length < scan->left ? length : scan->left;
-    if (scan->type == PUBACK && scan->at <= REASON_AT && scan->at + taken > REASON_AT)
-        *found += octets[REASON_AT - scan->at] == NO_SUBSCRIBERS;
+    if (scan->type == PUBACK) {
+        for (size_t i = 0; i < taken && scan->at + i <= REASON_AT; i++) {
+            if (scan->at + i < ID_OCTETS)
+                scan->id = (uint16_t)(scan->id << 8 | octets[i]);
+            else
+                scan->reason = octets[i];
+        }
+    }
     scan->at += (uint32_t)taken;
     scan->left -= (uint32_t)taken;
     return taken;
 }
 
-uint32_t gw_mqtt_scan(struct gw_mqtt_scan *scan, const uint8_t *octets, size_t length)
+static void end_packet(struct gw_mqtt_scan *scan, gw_mqtt_on_puback on_puback, void *user)
 {
-    uint32_t found = 0;
-    for (size_t i = 0; i < length && !scan->lost;) {
+    const struct gw_mqtt_scan ended = *scan;
+    *scan = (struct gw_mqtt_scan){.subscribes = ended.subscribes + (ended.type == SUBSCRIBE)};
+    if (ended.type != PUBACK)
+        return;
+    scan->lost = ended.at < ID_OCTETS;
+    if (!scan->lost && on_puback)
+        on_puback(user, ended.id, ended.reason);
+}
+
+size_t gw_mqtt_scan(struct gw_mqtt_scan *scan, uint8_t *octets, size_t length,
+                    gw_mqtt_on_puback on_puback, void *user)
+{
+    size_t kept = 0;
+    size_t i = 0;
+    while (i < length && !scan->lost) {
+        size_t taken = 1;
+        bool puback = (scan->type ? scan->type : octets[i]) == PUBACK;
         if (scan->body)
-            i += take_body(scan, octets + i, length - i, &found);
+            taken = take_body(scan, octets + i, length - i);
         else
-            take_header(scan, octets[i++]);
+            take_header(scan, octets[i]);
+        if (!(puback && on_puback)) {
+            memmove(octets + kept, octets + i, taken);
+            kept += taken;
+        }
+        i += taken;
         if (scan->body && !scan->left)
-            *scan = (struct gw_mqtt_scan){0};
+            end_packet(scan, on_puback, user);
+        scan->bad_puback |= puback && scan->lost;
     }
-    return found;
+    memmove(octets + kept, octets + i, length - i);
+    return kept + length - i;
+}
+
+bool gw_mqtt_scan_between(const struct gw_mqtt_scan *scan)
+{
+    return !scan->type && !scan->lost;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks into what a broker sends for the one thing that the client library does not tell: that a
- * message was taken although nobody subscribes to it (PUBACK with reason code 0x10, MQTT
- * 5 3.4.2.1). Follows the packets only as far as that needs; octets come cut anywhere. */
+/* Follows the packets of an MQTT stream, cut anywhere, as far as two things need: where one ends,
+ * so that another may go in between, and which are PUBACKs, which never reach the client library:
+ * what they acknowledge was sent beside it (MQTT 5 3.4, MQTT 3.1.1 3.4). */
 #ifndef GW_MQTT_SCAN_H
 #define GW_MQTT_SCAN_H
 
@@ -11,15 +11,26 @@
 
 /* All zero at the begin of a connection. */
 struct gw_mqtt_scan {
-    uint32_t left;  /* octets of its body that are still to come */
-    uint32_t at;    /* and that came */
-    uint8_t type;   /* first octet of the packet, 0 between packets */
-    uint8_t digits; /* octets of its length that came */
-    bool body;      /* the length is known */
-    bool lost;      /* this is no MQTT: nothing is found any more */
+    uint32_t left;       /* octets of its body that are still to come */
+    uint32_t at;         /* and that came */
+    uint32_t subscribes; /* whole SUBSCRIBE packets until now */
+    uint16_t id;         /* of a PUBACK */
+    uint8_t reason;      /* likewise */
+    uint8_t type;        /* first octet of the packet, 0 between packets */
+    uint8_t digits;      /* octets of its length that came */
+    bool body;           /* the length is known */
+    bool lost;           /* this is no MQTT: it is not followed any more */
+    bool bad_puback;     /* so because of a PUBACK, of which a part is gone */
 };
 
-/* How many such PUBACKs end in these octets. */
-uint32_t gw_mqtt_scan(struct gw_mqtt_scan *scan, const uint8_t *octets, size_t length);
+typedef void (*gw_mqtt_on_puback)(void *user, uint16_t packet_id, uint8_t reason_code);
+
+/* Follows these octets. With `on_puback` it is told of each PUBACK that ends in them, and they are
+ * taken out: what is left stands at `octets`, and its length is returned. */
+size_t gw_mqtt_scan(struct gw_mqtt_scan *scan, uint8_t *octets, size_t length,
+                    gw_mqtt_on_puback on_puback, void *user);
+
+/* May another packet go in here? */
+bool gw_mqtt_scan_between(const struct gw_mqtt_scan *scan);
 
 #endif

@@ -95,12 +95,6 @@ __attribute__((used)) int gw_paho_connect(int fd, const struct sockaddr *address
     return result;
 }
 
-/* Without it the commands keep what is theirs, and are freed with it. */
-__attribute__((used)) void MQTTAsync_NULLPublishCommands(void *client)
-{
-    (void)client;
-}
-
 static pthread_mutex_t kick_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t kick;
 static pthread_once_t kick_once = PTHREAD_ONCE_INIT;

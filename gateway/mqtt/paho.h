@@ -30,10 +30,6 @@ int gw_paho_connect(int fd, const struct sockaddr *address, socklen_t length);
 /* Some functions of Paho are weakened in the archive's copy, and these stand in for them. Where a
  * later version has other functions in their place, nobody calls these. */
 
-/* Paho's own, up to 1.3.13, makes each destroy of a client leak topic and payload of what was
- * queued but not sent (its issue 1474). */
-void MQTTAsync_NULLPublishCommands(void *client);
-
 /* What its sending thread waits for, up to 1.3.12: a condition without a predicate, so that a
  * message queued just before the wait stays there until the next one or for a second; and by the
  * wall clock. These remember the signal and use the steady clock. There is only one such condition.

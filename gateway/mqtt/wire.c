@@ -13,21 +13,10 @@
 #include "gateway/mqtt/paho.h"
 
 enum {
-    /* More can never wait: an event for each message in flight and each filter, and a few more. */
-    EVENTS = 128,
-    /* In flight at most, less what one message exceeds it by. More would fill the pair's buffer,
-     * and Paho goes on with a half-written message only once a second. */
-    FLIGHT_OCTETS = 64 * 1024,
-    PACKET_OVERHEAD = 32, /* header, packet identifier, properties */
+    /* More can never wait: an event for each filter, and a few more. */
+    EVENTS = 64,
     OVERLONG = 96 * 1024, /* more than any command takes, and less than half of an inbox */
     REFUSED = 0x80
-};
-
-struct slot {
-    struct gw_wire *wire;
-    uint64_t id;
-    size_t octets;
-    bool used;
 };
 
 struct subscription {
@@ -42,16 +31,7 @@ struct gw_wire {
     int seat;
     struct gw_mqtt_options options; /* its strings are our own */
     struct gw_mqtt_connection connection;
-    bool connected; /* as the loop has seen it */
-    size_t window;
-    size_t flying;
-    size_t flying_octets;
-    struct slot slots[GW_MQTT_WINDOW_MAX];
-    struct slot *spare[GW_MQTT_WINDOW_MAX]; /* a stack of `window - flying` at least */
-    size_t spares;
     struct subscription subscriptions[GW_MQTT_FILTERS_MAX];
-    struct gw_wire_event refused[GW_MQTT_WINDOW_MAX]; /* by ourselves, to be reported */
-    size_t refused_count;
     atomic_uint head; /* events ever taken */
     atomic_uint tail; /* events ever put */
     struct gw_wire_event events[EVENTS];
@@ -138,29 +118,6 @@ static void on_refused4(void *context, MQTTAsync_failureData *data)
     report(context, GW_WIRE_REFUSED, 0, code > 0 && code <= 5 ? codes[code] : -1);
 }
 
-static void on_published5(void *context, MQTTAsync_successData5 *data)
-{
-    struct slot *slot = context;
-    report(slot->wire, GW_WIRE_ACKED, (uint64_t)(slot - slot->wire->slots),
-           data ? (int)data->reasonCode : 0);
-}
-
-static void on_published4(void *context, MQTTAsync_successData *data)
-{
-    struct slot *slot = context;
-    (void)data;
-    report(slot->wire, GW_WIRE_ACKED, (uint64_t)(slot - slot->wire->slots), 0);
-}
-
-/* Without a reason code of the broker the connection is going: its end is told apart. */
-static void on_unpublished5(void *context, MQTTAsync_failureData5 *data)
-{
-    struct slot *slot = context;
-    int code = code_of(data);
-    if (code >= REFUSED)
-        report(slot->wire, GW_WIRE_ACKED, (uint64_t)(slot - slot->wire->slots), code);
-}
-
 static void on_subscribed5(void *context, MQTTAsync_successData5 *data)
 {
     struct subscription *subscription = context;
@@ -239,20 +196,6 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
 
 /* From here on: called on the loop. */
 
-static void reset_flight(struct gw_wire *wire)
-{
-    wire->connected = false;
-    wire->window = 0;
-    wire->flying = 0;
-    wire->flying_octets = 0;
-    wire->refused_count = 0;
-    wire->spares = 0;
-    for (size_t i = 0; i < GW_MQTT_WINDOW_MAX; i++) {
-        wire->slots[i].used = false;
-        wire->spare[wire->spares++] = &wire->slots[i];
-    }
-}
-
 static bool copy_options(struct gw_wire *wire, const struct gw_mqtt_options *options)
 {
     const char **const strings[] = {&wire->options.client_id, &wire->options.username,
@@ -292,11 +235,8 @@ struct gw_wire *gw_wire_create(const struct gw_mqtt_options *options, uv_async_t
         gw_wire_free(wire);
         return NULL;
     }
-    for (unsigned i = 0; i < GW_MQTT_WINDOW_MAX; i++)
-        wire->slots[i].wire = wire;
     for (unsigned i = 0; i < GW_MQTT_FILTERS_MAX; i++)
         wire->subscriptions[i] = (struct subscription){wire, i};
-    reset_flight(wire);
     return wire;
 }
 
@@ -416,99 +356,6 @@ void gw_wire_close(struct gw_wire *wire)
     wire->client = NULL;
     if (wire->seat >= 0)
         gw_paho_retract(wire->seat);
-    wire->connected = false;
-}
-
-size_t gw_wire_window(const struct gw_wire *wire)
-{
-    if (!wire->connected || wire->flying >= wire->window || wire->flying_octets >= FLIGHT_OCTETS)
-        return 0;
-    return wire->window - wire->flying;
-}
-
-/* What the broker said at connect that it would not take. */
-static int refusal(const struct gw_wire *wire, const struct gw_mqtt_publication *publication,
-                   size_t octets)
-{
-    const struct gw_mqtt_connection *connection = &wire->connection;
-    if (connection->maximum_packet && octets + PACKET_OVERHEAD > connection->maximum_packet)
-        return MQTTREASONCODE_PACKET_TOO_LARGE;
-    if (publication->qos > connection->maximum_qos)
-        return MQTTREASONCODE_QOS_NOT_SUPPORTED;
-    return 0;
-}
-
-static void refuse(struct gw_wire *wire, uint64_t id, int code)
-{
-    wire->refused[wire->refused_count++] =
-        (struct gw_wire_event){.kind = GW_WIRE_ACKED, .code = code, .id = id};
-    wire->flying++;
-    uv_async_send(wire->wake);
-}
-
-static int send_message(struct gw_wire *wire, const struct gw_mqtt_publication *publication,
-                        struct slot *slot)
-{
-    MQTTProperty properties[2];
-    int count = 0;
-    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    options.context = slot;
-    if (wire->options.version == 5) {
-        options.onSuccess5 = on_published5;
-        options.onFailure5 = on_unpublished5;
-        if (publication->correlation)
-            properties[count++] =
-                (MQTTProperty){.identifier = MQTTPROPERTY_CODE_CORRELATION_DATA,
-                               .value.data = {.len = (int)publication->correlation_len,
-                                              .data = (char *)(uintptr_t)publication->correlation}};
-        if (publication->expiry_s)
-            properties[count++] =
-                (MQTTProperty){.identifier = MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL,
-                               .value.integer4 = publication->expiry_s};
-        /* Paho copies them one by one and counts the length itself. */
-        options.properties = (MQTTProperties){.count = count, .max_count = 2, .array = properties};
-    } else {
-        options.onSuccess = on_published4;
-    }
-    return MQTTAsync_send(wire->client, publication->topic, (int)publication->payload_len,
-                          publication->payload, publication->qos,
-                          publication->retain && wire->connection.retain_available, &options);
-}
-
-int gw_wire_publish(struct gw_wire *wire, const struct gw_mqtt_publication *publication,
-                    uint64_t id)
-{
-    if (!wire->connected)
-        return GW_MQTT_OFFLINE;
-    if (!gw_wire_window(wire))
-        return GW_MQTT_BUSY;
-    size_t octets =
-        strlen(publication->topic) + publication->payload_len + publication->correlation_len;
-    if (wire->flying && wire->flying_octets + octets > FLIGHT_OCTETS)
-        return GW_MQTT_BUSY;
-    int code = refusal(wire, publication, octets);
-    if (code) {
-        refuse(wire, id, code);
-        return 0;
-    }
-    struct slot *slot = wire->spare[--wire->spares];
-    slot->id = id;
-    slot->octets = octets;
-    slot->used = true;
-    int error = send_message(wire, publication, slot);
-    if (!error) {
-        wire->flying++;
-        wire->flying_octets += octets;
-        return 0;
-    }
-    slot->used = false;
-    wire->spare[wire->spares++] = slot;
-    if (error == MQTTASYNC_DISCONNECTED)
-        return GW_MQTT_OFFLINE;
-    refuse(wire, id,
-           error == MQTTASYNC_BAD_UTF8_STRING ? MQTTREASONCODE_TOPIC_NAME_INVALID
-                                              : MQTTREASONCODE_IMPLEMENTATION_SPECIFIC_ERROR);
-    return 0;
 }
 
 int gw_wire_subscribe(struct gw_wire *wire, unsigned number, const char *filter, int qos,
@@ -527,46 +374,14 @@ int gw_wire_subscribe(struct gw_wire *wire, unsigned number, const char *filter,
     return MQTTAsync_subscribe(wire->client, filter, qos, &options) ? GW_MQTT_OFFLINE : 0;
 }
 
-/* The slot's number becomes the message's id, and the slot is free again. */
-static bool settle(struct gw_wire *wire, struct gw_wire_event *event)
-{
-    struct slot *slot = &wire->slots[event->id];
-    if (!slot->used)
-        return false;
-    slot->used = false;
-    wire->spare[wire->spares++] = slot;
-    wire->flying--;
-    wire->flying_octets -= slot->octets;
-    event->id = slot->id;
-    return true;
-}
-
-static void accept_connection(struct gw_wire *wire)
-{
-    size_t most = wire->connection.receive_maximum;
-    reset_flight(wire);
-    wire->connected = wire->client != NULL;
-    wire->window = most > GW_MQTT_WINDOW_MAX ? GW_MQTT_WINDOW_MAX : most > 1 ? most - 1 : 1;
-}
-
 bool gw_wire_take(struct gw_wire *wire, struct gw_wire_event *event)
 {
-    if (wire->refused_count) {
-        *event = wire->refused[--wire->refused_count];
-        wire->flying--;
-        return true;
-    }
-    for (;;) {
-        unsigned head = atomic_load_explicit(&wire->head, memory_order_relaxed);
-        if (head == atomic_load_explicit(&wire->tail, memory_order_acquire))
-            return false;
-        *event = wire->events[head % EVENTS];
-        atomic_store_explicit(&wire->head, head + 1, memory_order_release);
-        if (event->kind == GW_WIRE_CONNECTED)
-            accept_connection(wire);
-        if (event->kind != GW_WIRE_ACKED || settle(wire, event))
-            return true;
-    }
+    unsigned head = atomic_load_explicit(&wire->head, memory_order_relaxed);
+    if (head == atomic_load_explicit(&wire->tail, memory_order_acquire))
+        return false;
+    *event = wire->events[head % EVENTS];
+    atomic_store_explicit(&wire->head, head + 1, memory_order_release);
+    return true;
 }
 
 bool gw_wire_message(struct gw_wire *wire, struct gw_mqtt_message *message)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One Paho client for one connection: bytes of a descriptor to MQTT packets and back. What Paho's
- * threads report is copied and queued for the loop, which asks for it after being woken. */
+/* One Paho client for one connection: handshake, subscriptions, what comes in, keep-alive and
+ * farewell; what we publish goes beside it (flight.h). What Paho's threads report is copied and
+ * queued for the loop, which asks for it after being woken. */
 #ifndef GW_WIRE_H
 #define GW_WIRE_H
 
@@ -14,7 +15,6 @@
 enum gw_wire_event_kind {
     GW_WIRE_CONNECTED,    /* see gw_wire_connection */
     GW_WIRE_REFUSED,      /* no connection came about: `code`, negative without a reason code */
-    GW_WIRE_ACKED,        /* `id`, `code` */
     GW_WIRE_SUBSCRIBED,   /* `id` = the filter's number, `code` = granted QoS or reason code */
     GW_WIRE_DISCONNECTED, /* the broker said why it is about to close: `code` */
     GW_WIRE_LOST
@@ -39,14 +39,10 @@ int gw_wire_open(struct gw_wire *wire, int fd);
 void gw_wire_disconnect(struct gw_wire *wire);
 /* Of the next connection. */
 void gw_wire_keep_alive(struct gw_wire *wire, uint16_t keep_alive_s);
-/* Gives up the client with all that was in flight. What it reported until then can still be taken;
+/* Gives up the client. What it reported until then can still be taken;
  * no more will come. */
 void gw_wire_close(struct gw_wire *wire);
 
-/* As gw_mqtt_publish and gw_mqtt_window. */
-int gw_wire_publish(struct gw_wire *wire, const struct gw_mqtt_publication *publication,
-                    uint64_t id);
-size_t gw_wire_window(const struct gw_wire *wire);
 int gw_wire_subscribe(struct gw_wire *wire, unsigned number, const char *filter, int qos,
                       bool as_published);
 

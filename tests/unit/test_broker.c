@@ -188,6 +188,11 @@ static void on_closed(void *user, enum gw_broker_reason reason, const char *deta
     snprintf(f->detail, sizeof f->detail, "%s", detail);
 }
 
+static void on_written(void *user)
+{
+    (void)user;
+}
+
 static void on_freed(void *user)
 {
     *(bool *)user = true;
@@ -220,7 +225,8 @@ static uint16_t unused_port(void)
 static void open_broker(struct fixture *f, const struct gw_endpoint *endpoints, size_t count)
 {
     const struct gw_broker_options options = {endpoints, count, 300};
-    const struct gw_broker_callbacks callbacks = {on_ready, on_closed};
+    const struct gw_broker_callbacks callbacks = {
+        .ready = on_ready, .closed = on_closed, .written = on_written};
     f->broker = gw_broker_create(&f->loop, &options, &callbacks, f);
     assert_non_null(f->broker);
 }
