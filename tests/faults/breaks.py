@@ -177,11 +177,14 @@ class Breaks:
     def _second_gateway(self):
         """It must end by itself, and leave the first one alone."""
         field = self.field
-        first = field.processes["gateway"]
-        wait_until(lambda: field.spool_holder() == first.pid, START_S, "the first to have it")
+        if not field.has_spool:
+            return False
+        wait_until(lambda: field.spool_holder() == field.processes["gateway"].pid, START_S,
+                   "the first gateway to have its spool")
         code, said = field.run_second_gateway()
-        if code != 1 or f"process {first.pid} has" not in said:
+        if code != 1 or f"process {field.processes['gateway'].pid} has" not in said:
             raise AssertionError(f"a second gateway on the spool ended with {code}: {said[-300:]}")
+        return None
 
     def _broker(self, kind, _target, _lasts, _dice):
         field = self.field
@@ -291,23 +294,23 @@ class Breaks:
         """The spool's file while nobody has it, after events went there and nowhere else. It is long
         before the next start, so that confirms that were under way have come to their ends."""
         field = self.field
+        if not field.has_spool:
+            return False
         field.mqtt.down()
         time.sleep(BACKLOG_S)
         field.stop("gateway", kill=True)
-        damage = Damage(field.spool_file, field.tool("spool_list"), field.path("spool.copy"), dice) \
-            if field.spool_file else None
+        damage = Damage(field.path("disk", "spool", "spool.mdb"), field.tool("spool_list"),
+                        field.path("spool.copy"), dice)
+        self.damages.append(damage)
 
         def again():
             field.mqtt.up()
             before = len(field.log("gateway"))
-            if damage:
-                damage.confirmed = field.tallies()
-                self.damages.append(damage)
+            damage.confirmed = field.tallies()
             field.start("gateway")
             wait_until(lambda: " outstations on " in field.log("gateway")[before:], START_S,
                        "the gateway to start on a damaged spool")
-            if damage:
-                damage.hear(field.log("gateway")[before:])
+            damage.hear(field.log("gateway")[before:])
         return again
 
     def _clock(self, kind, _target, _lasts, dice):

@@ -21,7 +21,7 @@ PEER = os.path.join(HERE, "..", "interop", "peer_outstation.py")
 
 POINTS = 4  # of each type
 GENERATION = 1000000  # numbers of a simulator's events between two starts of it
-DISK_OCTETS = 32 << 20
+DISK_OCTETS = 80 << 20  # the spool, two that were set aside, and one that is being made
 SPOOL_MB = 16
 
 CONTROLS = [{"name": f"{mode}-{index}", "type": "analog_output", "index": index,
@@ -176,7 +176,7 @@ class Field:
     def __init__(self, binaries, seed, rate, peer_python=None, confirm="safe", spool=True):
         self.folder = tempfile.mkdtemp(prefix="dnp3-faults-")
         os.chmod(self.folder, 0o777)
-        self.bin, self.seed, self.rate = binaries, seed, rate
+        self.bin, self.seed, self.rate, self.has_spool = binaries, seed, rate, spool
         self.groups = {group.name: group for group in groups()}
         self.hub = Hub()
         self.lines = {}  # of outstations, by name
@@ -204,12 +204,6 @@ class Field:
 
     def tool(self, name):
         return os.path.join(self.bin, name)
-
-    @property
-    def spool_file(self):
-        """None where the gateway has none."""
-        path = self.path("disk", "spool", "spool.mdb")
-        return path if os.path.exists(path) else None
 
     def spool_holder(self):
         """The process that says it has the spool's directory."""
