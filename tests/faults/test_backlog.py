@@ -162,13 +162,8 @@ class Backlog(unittest.TestCase):
         self.site.start_gateway()
         self.start_sim("device-0", 3000, 20000)
         self.wait_confirmed("device-0", 2000)
-        before, last = self.confirmed("device-0"), -1
-        while before != last:  # until it is full
-            last = before
-            time.sleep(1.5)
-            before = self.confirmed("device-0")
-        self.assertLess(last, 20000)
-        self.assertIn("full", self.site.log("gateway"))
+        self.site.wait_log("gateway", lambda log: "message=\"full," in log, "a full spool", 60)
+        self.assertLess(self.confirmed("device-0"), 20000)
         self.assertLessEqual(self.spool_octets(), 4 << 20)
         broker = ScriptedBroker(self, self.site.broker_port)
         self.wait_events(broker, "device-0", 20000)

@@ -250,14 +250,30 @@ class Simulator(unittest.TestCase):
         sim = self.start("--numbered", "--events-per-second", "1000", "--tally", tally)
         Line(self, self.port)  # it is there
         sim.send_signal(signal.SIGUSR2)
+        for answers in (1, 2):  # before the second one it has looked at what it was told
+            self.counts(sim, answers)
 
         def text():
-            time.sleep(0.1)
             with open(tally, encoding="ascii") as file:
                 return file.read()
-        text()
-        self.assertEqual(text(), text())
+        before = text()
+        self.assertGreater(self.counts(sim, 3)["events"], 0)
+        time.sleep(0.1)
+        self.assertEqual(self.counts(sim, 4), self.counts(sim, 5))
+        self.assertEqual(text(), before)
         self.assertIsNone(sim.poll())
+
+    def counts(self, sim, number):
+        """Its answer when it is asked so often."""
+        sim.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with open(self.children.log("sim"), encoding="utf-8") as file:
+                answers = [line for line in file if line.startswith("{") and line.endswith("}\n")]
+            if len(answers) >= number:
+                return json.loads(answers[number - 1])
+            self.assertLess(time.monotonic(), deadline, "it does not answer")
+            time.sleep(0.01)
 
     def test_stops_cleanly(self):
         self.multi_drop()
