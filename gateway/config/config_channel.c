@@ -26,7 +26,8 @@ static const char *behind_scheme(const struct gw_json_file *file, const struct g
     if (mark && *scheme && is_planned(text, length))
         gw_json_error(file, path, "%.*s:// is not built yet in this version", (int)length, text);
     else
-        gw_json_error(file, path, "expected %shost:port", scheme);
+        gw_json_error(file, path, "expected %shost:port%s", scheme,
+                      strcmp(scheme, "tcp://") == 0 ? " or udp://host:port" : "");
     return NULL;
 }
 
@@ -145,6 +146,9 @@ static void check_serial(const struct gw_source *source, const struct gw_json_pa
     struct gw_json_path device = {.parent = element, .key = "device"};
     struct gw_json_path data = {.parent = element, .key = "data"};
     struct gw_json_path flow = {.parent = element, .key = "flow"};
+    if (serial->rs485 && serial->flow == GW_FLOW_HARDWARE)
+        gw_json_warning(source->file, &flow,
+                        "hardware flow control needs RTS, which \"rs485\" drives the line with");
     if (!json_object_get(source->object, "device"))
         gw_json_error(source->file, element, "\"device\" is missing: a serial channel needs it");
     else if (serial->device && *serial->device != '/')

@@ -72,11 +72,28 @@ static void load_file_login(struct gw_loader *loader, const struct gw_source *so
                       GW_FILE_LOGIN_MAX);
 }
 
+/* What is never asked is silent soon. */
+static void check_silence(const struct gw_source *source, const struct gw_json_path *path,
+                          const struct gw_profile *profile)
+{
+    struct gw_json_path silence = {.parent = path, .key = "max_silence_s"};
+    uint32_t asked_ms = profile->keep_alive_ms ? profile->keep_alive_ms : UINT32_MAX;
+    for (size_t i = 0; i < profile->poll_count; i++)
+        if (profile->polls[i].every_ms < asked_ms)
+            asked_ms = profile->polls[i].every_ms;
+    if (json_object_get(source->object, silence.key) && profile->max_silence_ms &&
+        profile->session == GW_SESSION_CONTINUOUS && asked_ms >= profile->max_silence_ms)
+        gw_json_warning(source->file, &silence,
+                        "neither keep_alive_s nor polls ask the outstation so often: a quiet one "
+                        "goes offline");
+}
+
 static void check_profile(const struct gw_source *source, const struct gw_json_path *path,
                           const struct gw_profile *profile)
 {
     struct gw_json_path every = {.parent = path, .key = "time_sync_every_s"};
     check_exception(source, path, profile);
+    check_silence(source, path, profile);
     if (json_object_get(source->object, "time_sync_every_s") && profile->time_sync_every_ms > 0 &&
         profile->time_sync == GW_TIME_SYNC_NONE)
         gw_json_warning(source->file, &every, "time_sync is \"none\": nothing is synchronised");

@@ -217,6 +217,10 @@ static bool read_number(const struct gw_reader *reader, const struct gw_key *key
         gw_keys_expected(reader, path, "%s", what);
         return false;
     }
+    if (key->type == GW_KEY_SECONDS && number > 0 && number < 0.001) {
+        gw_keys_expected(reader, path, "0, or a number of seconds from 0.001 on");
+        return false;
+    }
     if (limited && (number < key->min || number > key->max)) {
         gw_keys_expected(reader, path, "%s from %.10g to %.10g", what, key->min, key->max);
         return false;
