@@ -12,6 +12,7 @@
 #include "packet.h"
 #include "scanner.h"
 #include "stream.h"
+#include "tests/lib/heap.h"
 
 enum {
     PORT_DNP3 = 20000,    /* registered: garbage is told here even before a good header */
@@ -50,20 +51,6 @@ struct decoder {
     bool failed; /* out of memory */
     struct connection *buckets[BUCKETS];
 };
-
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    (void)user;
-    (void)owner;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    (void)user;
-    (void)owner;
-    free(memory);
-}
 
 static void tell(struct decoder *decoder, uint32_t number, const struct dnp3_link_frame *header,
                  const char *text)
@@ -359,12 +346,11 @@ static void take_serial(struct direction *direction, const struct packet *packet
 
 struct decoder *decoder_create(FILE *out)
 {
-    static const struct dnp3_allocator allocator = {allocate, release, NULL};
     struct decoder *decoder = calloc(1, sizeof *decoder);
     if (!decoder)
         return NULL;
     decoder->out = out;
-    decoder->pool = dnp3_pool_create(&allocator, FRAGMENTS_MAX);
+    decoder->pool = dnp3_pool_create(&heap, FRAGMENTS_MAX);
     decoder->datagrams = datagrams_create();
     if (!decoder->pool || !decoder->datagrams) {
         decoder_free(decoder);

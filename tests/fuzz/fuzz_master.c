@@ -69,7 +69,7 @@ struct world {
     const uint8_t *at;
     const uint8_t *end;
     uint64_t now;
-    size_t live;
+    struct counted_heap heap;
     struct dnp3_pool *pool;
     struct dnp3_master *master;
     struct dnp3_link_parser parser;
@@ -86,20 +86,6 @@ struct world {
 static uint8_t next(struct world *world)
 {
     return world->at < world->end ? *world->at++ : 0;
-}
-
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    (void)owner;
-    ((struct world *)user)->live++;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    (void)owner;
-    ((struct world *)user)->live--;
-    free(memory);
 }
 
 static void on_fragment(void *user, const struct dnp3_fragment *fragment)
@@ -721,20 +707,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct world world;
     world = (struct world){.at = data, .end = data + size, .now = 1000};
-    struct dnp3_allocator allocator = {.allocate = allocate, .release = release, .user = &world};
+    const struct dnp3_allocator allocator = counted_heap_of(&world.heap);
     create(&world, &allocator);
-    size_t live = world.live;
+    size_t live = world.heap.live;
     connection(&world);
     pump(&world);
     while (world.at < world.end)
         step(&world);
-    require(world.live == live);
+    require(world.heap.live == live);
     for (size_t i = 0; i < SIDES; i++)
         dnp3_transport_reset(&world.sides[i].down, world.pool);
     dnp3_master_free(world.master);
     require(dnp3_pool_available(world.pool) == BUFFERS);
     dnp3_pool_free(world.pool);
-    require(world.live == 0);
+    require(world.heap.live == 0);
     for (size_t i = 0; i < world.control_count; i++)
         require(world.controls[i].results == 1);
     for (size_t i = 0; i < world.ask_count; i++)

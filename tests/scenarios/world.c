@@ -8,23 +8,6 @@
 
 enum { TEXT_MAX = 16384, START_MS = 1000000 };
 
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    struct world *world = user;
-    (void)owner;
-    world->live++;
-    world->allocated++;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    struct world *world = user;
-    (void)owner;
-    world->live--;
-    free(memory);
-}
-
 const char *record_kind_text(enum record_kind kind)
 {
     static const char *const texts[] = {
@@ -330,8 +313,7 @@ void world_init(struct world *world)
     world->wall_ms = 1700000000000;
     world->buffers = 2;
     world->tail = &world->records;
-    world->allocator =
-        (struct dnp3_allocator){.allocate = allocate, .release = release, .user = world};
+    world->allocator = counted_heap_of(&world->heap);
 }
 
 struct side *world_side(struct world *world, unsigned address)
@@ -372,13 +354,13 @@ void world_create(struct world *world)
                                     &callbacks, side, &side->association))
             broken(side, "the association was not created");
     }
-    world->created = world->allocated;
+    world->created = world->heap.asked;
 }
 
 void world_free(struct world *world)
 {
     if (world->master) {
-        if (world->allocated != world->created)
+        if (world->heap.asked != world->created)
             world_record(world, RECORD_BROKEN, 0, "memory was allocated after create");
         for (size_t i = 0; i < world->side_count; i++)
             dnp3_transport_reset(&world->sides[i].down, world->pool);
@@ -387,8 +369,9 @@ void world_free(struct world *world)
             world_record(world, RECORD_BROKEN, 0, "a pool buffer was not returned");
         dnp3_pool_free(world->pool);
     }
-    if (world->live)
-        world_record(world, RECORD_BROKEN, 0, "%zu allocations were not released", world->live);
+    if (world->heap.live)
+        world_record(world, RECORD_BROKEN, 0, "%zu allocations were not released",
+                     world->heap.live);
     for (size_t i = 0; i < COMMANDS_MAX; i++)
         if (world->requests[i].busy)
             world_record(world, RECORD_BROKEN, 0, "a control has no result");

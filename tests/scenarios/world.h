@@ -9,6 +9,7 @@
 #include "dnp3/file_transfer.h"
 #include "dnp3/master.h"
 #include "dnp3/request.h"
+#include "tests/lib/heap.h"
 
 enum { SIDES_MAX = 4, POLLS_MAX = 8, TOKENS_MAX = 4096, COMMANDS_MAX = 64 };
 enum { FILES_MAX = 16, FILE_OCTETS_MAX = 4096 };
@@ -124,8 +125,7 @@ struct world {
     bool broadcast;   /* allowed */
     bool withholding; /* a poll of events then falls due and is passed over */
     uint16_t buffers;
-    size_t live;      /* allocations not released */
-    size_t allocated; /* ever */
+    struct counted_heap heap;
     struct dnp3_allocator allocator;
     struct dnp3_pool *pool;
     struct dnp3_master *master;

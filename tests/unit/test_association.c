@@ -14,32 +14,8 @@
 
 enum { ASSOCIATION_MAX = 1024 }; /* the footprint that the README promises */
 
-struct heap {
-    size_t live;
-    size_t asked;
-    size_t fail_at; /* this request fails; 0 = none */
-};
-
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    struct heap *counted = user;
-    (void)owner;
-    if (++counted->asked == counted->fail_at)
-        return NULL;
-    counted->live++;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    struct heap *counted = user;
-    (void)owner;
-    counted->live--;
-    free(memory);
-}
-
 struct fixture {
-    struct heap heap;
+    struct counted_heap heap;
     struct dnp3_allocator allocator;
     struct dnp3_pool *pool;
     struct dnp3_master *master;
@@ -61,8 +37,7 @@ static const struct dnp3_association_callbacks callbacks = {.fragment_end = on_f
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    f->allocator =
-        (struct dnp3_allocator){.allocate = allocate, .release = release, .user = &f->heap};
+    f->allocator = counted_heap_of(&f->heap);
     f->verdict = DNP3_CONFIRM_NOW;
     f->pool = dnp3_pool_create(&f->allocator, 1);
     f->master = dnp3_master_create(

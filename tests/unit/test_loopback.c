@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/heap.h"
+
 enum {
     STATIONS = 2, /* on one channel */
     POINTS = 4,   /* of each type that has events here */
@@ -118,8 +120,7 @@ struct world {
     bool abort; /* the host closes: octets of a control may be on the way (rule 15) */
     uint64_t reconnect_ms;
     uint64_t give_up_ms; /* TCP_USER_TIMEOUT of what the master wrote (rule 15) */
-    size_t live;
-    size_t allocated;
+    struct counted_heap heap;
     struct dnp3_allocator allocator;
     struct dnp3_pool *pool;
     struct dnp3_master *master;
@@ -157,23 +158,6 @@ static uint32_t draw(struct world *world, uint32_t below)
 static bool chance(struct world *world, unsigned of_thousand)
 {
     return draw(world, 1000) < of_thousand;
-}
-
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    struct world *world = user;
-    (void)owner;
-    world->live++;
-    world->allocated++;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    struct world *world = user;
-    (void)owner;
-    world->live--;
-    free(memory);
 }
 
 /* The host at the master's end. */
@@ -649,8 +633,7 @@ static struct world *create(const struct weather *weather, uint64_t seed)
     world->random = seed * 0x9E3779B97F4A7C15u + 1;
     world->now = 1000;
     world->give_up_ms = DNP3_NEVER;
-    world->allocator =
-        (struct dnp3_allocator){.allocate = allocate, .release = release, .user = world};
+    world->allocator = counted_heap_of(&world->heap);
     world->pool = dnp3_pool_create(&world->allocator, 2 * STATIONS);
     world->half_duplex = seed & 1;
     struct dnp3_master_config config = {.allocator = &world->allocator,
@@ -676,7 +659,7 @@ static void destroy(struct world *world)
     }
     CHECK(world, dnp3_pool_available(world->pool) == buffers);
     dnp3_pool_free(world->pool);
-    CHECK(world, world->live == 0);
+    CHECK(world, world->heap.live == 0);
     for (size_t i = 0; i < world->control_count; i++)
         CHECK(world, world->controls[i].done);
     free(world->down.chunks);
@@ -718,14 +701,14 @@ static void run_weather(const struct weather *weather)
     size_t outcomes[4] = {0};
     for (uint64_t seed = first; seed < first + count; seed++) {
         struct world *world = create(weather, seed);
-        size_t allocated = world->allocated;
+        size_t allocated = world->heap.asked;
         for (int step = 0; step < STEPS; step++) {
             weather_turn(world);
             pump(world);
             run_until(world, world->now + draw(world, chance(world, 950) ? 300 : 10000));
         }
         settle(world);
-        CHECK(world, world->allocated == allocated);
+        CHECK(world, world->heap.asked == allocated);
         for (size_t s = 0; s < STATIONS; s++) {
             events += world->stations[s].events;
             duplicates += world->stations[s].duplicates;

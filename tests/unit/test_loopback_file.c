@@ -14,6 +14,7 @@
 #include "dnp3/master.h"
 #include "dnp3/outstation.h"
 #include "dnp3/request.h"
+#include "tests/lib/heap.h"
 
 enum { CONTENT_MAX = 9000, ENTRIES = 40, SEEDS = 60, TRANSFERS = 12, LATENCY_MS = 20 };
 
@@ -42,22 +43,6 @@ static struct {
     bool done;
     bool answered;
 } w;
-
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    (void)user;
-    (void)owner;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    (void)user;
-    (void)owner;
-    free(memory);
-}
-
-static const struct dnp3_allocator allocator = {.allocate = allocate, .release = release};
 
 static uint32_t chance(uint32_t most)
 {
@@ -295,9 +280,9 @@ static void begin(uint64_t seed, unsigned lossy)
     w.random = seed * 77 + 1;
     w.lossy = lossy;
     w.now = 1000;
-    w.pool = dnp3_pool_create(&allocator, 2);
+    w.pool = dnp3_pool_create(&heap, 2);
     w.master = dnp3_master_create(
-        &(struct dnp3_master_config){.allocator = &allocator, .pool = w.pool, .spread = 1});
+        &(struct dnp3_master_config){.allocator = &heap, .pool = w.pool, .spread = 1});
     dnp3_association_config_default(&config);
     config.max_request = 249;
     config.max_request_told = 2048;
@@ -308,8 +293,7 @@ static void begin(uint64_t seed, unsigned lossy)
     outstation.max_tx_fragment = seed % 2 ? 2048 : 300;
     outstation.attributes = attributes;
     outstation.attribute_count = 2;
-    w.outstation =
-        dnp3_outstation_create(&allocator, w.pool, &outstation, &outstation_callbacks, NULL);
+    w.outstation = dnp3_outstation_create(&heap, w.pool, &outstation, &outstation_callbacks, NULL);
     assert_non_null(w.outstation);
     assert_int_equal(
         dnp3_association_create(w.master, 10, &config, &callbacks, NULL, &w.association), 0);

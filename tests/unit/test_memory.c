@@ -9,31 +9,17 @@
 
 #include "dnp3/master.h"
 #include "dnp3/outstation.h"
+#include "tests/lib/heap.h"
 
-static size_t asked;
-
-static void *allocate(void *user, enum dnp3_owner owner, size_t size)
-{
-    (void)user;
-    (void)owner;
-    asked += size;
-    return calloc(1, size);
-}
-
-static void release(void *user, enum dnp3_owner owner, void *memory)
-{
-    (void)user;
-    (void)owner;
-    free(memory);
-}
-
-static const struct dnp3_allocator allocator = {.allocate = allocate, .release = release};
+static struct counted_heap counted;
+static const struct dnp3_allocator allocator = {
+    .allocate = counted_heap_allocate, .release = counted_heap_release, .user = &counted};
 
 /* Octets asked for since the last call. */
 static size_t taken(void)
 {
-    size_t octets = asked;
-    asked = 0;
+    size_t octets = counted.octets;
+    counted.octets = 0;
     return octets;
 }
 
