@@ -9,108 +9,6 @@
 
 #include "tests/scenarios/script.h"
 
-/* Configuration lines. */
-
-static uint8_t classes(const char *text)
-{
-    uint8_t bits = 0;
-    for (; *text; text++)
-        if (*text >= '0' && *text <= '3')
-            bits |= (uint8_t)(1u << (*text - '0'));
-    return bits;
-}
-
-static void set(struct run *run, char *text)
-{
-    struct dnp3_association_config *config = &script_side_of(run, &text)->config;
-    const char *key = script_word(&text);
-    const char *value = script_word(&text);
-    struct {
-        const char *key;
-        uint32_t *value;
-    } numbers[] = {{"response_timeout", &config->response_timeout_ms},
-                   {"link_timeout", &config->link_timeout_ms},
-                   {"keep_alive", &config->keep_alive_ms},
-                   {"confirm_timeout", &config->confirm_timeout_ms},
-                   {"retry_min", &config->retry_min_ms},
-                   {"retry_max", &config->retry_max_ms},
-                   {"operate_within", &config->operate_within_ms},
-                   {"time_round_trip", &config->time_round_trip_ms},
-                   {"time_sync_period", &config->time_sync_period_ms}};
-    struct {
-        const char *key;
-        bool *value;
-    } switches[] = {{"manage_unsolicited", &config->manage_unsolicited},
-                    {"report_by_exception", &config->report_by_exception},
-                    {"clear_restart", &config->clear_restart},
-                    {"events_on_iin", &config->events_on_iin},
-                    {"link_confirm", &config->link_confirm},
-                    {"lenient", &config->lenient}};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (script_is(key, numbers[i].key)) {
-            *numbers[i].value = (uint32_t)script_number(run, value);
-            return;
-        }
-    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
-        if (script_is(key, switches[i].key)) {
-            *switches[i].value = script_is(value, "yes");
-            return;
-        }
-    if (script_is(key, "integrity"))
-        config->integrity = classes(value);
-    else if (script_is(key, "unsolicited"))
-        config->unsolicited = classes(value);
-    else if (script_is(key, "link_retries"))
-        config->link_retries = (uint8_t)script_number(run, value);
-    else if (script_is(key, "max_request"))
-        config->max_request = (uint16_t)script_number(run, value);
-    else if (script_is(key, "max_request_told"))
-        config->max_request_told = (uint16_t)script_number(run, value);
-    else if (script_is(key, "time_sync"))
-        config->time_sync = script_is(value, "lan")       ? DNP3_TIME_SYNC_LAN
-                            : script_is(value, "non_lan") ? DNP3_TIME_SYNC_NON_LAN
-                            : script_is(value, "direct")  ? DNP3_TIME_SYNC_DIRECT
-                                                          : DNP3_TIME_SYNC_NONE;
-    else
-        script_fail(run, "no such setting", key);
-}
-
-/* poll class 123 every 10000 | poll 30v1 all every 5000 | poll 30v1 0..99 every 5000 |
- * poll class 1 x10 every 1000 | poll 2v0 x10 every 1000 */
-static void poll(struct run *run, char *text)
-{
-    struct side *side = script_side_of(run, &text);
-    if (side->config.poll_count == POLLS_MAX) {
-        script_fail(run, "too many polls", "");
-        return;
-    }
-    struct dnp3_poll *poll = &side->polls[side->config.poll_count++];
-    unsigned group, variation, start, stop;
-    const char *what = script_word(&text);
-    const char *which = script_word(&text);
-    if (script_is(what, "class"))
-        poll->classes = classes(which);
-    else if (sscanf(what, "%uv%u", &group, &variation) == 2) {
-        poll->group = (uint8_t)group;
-        poll->variation = (uint8_t)variation;
-        if (sscanf(which, "%u..%u", &start, &stop) == 2) {
-            poll->ranged = true;
-            poll->start = start;
-            poll->stop = stop;
-        }
-    } else {
-        script_fail(run, "no such poll", what);
-    }
-    const char *next = script_word(&text);
-    if (sscanf(which, "x%u", &start) == 1 || sscanf(next, "x%u", &start) == 1) {
-        poll->count = (uint16_t)start;
-        next = *next == 'x' ? script_word(&text) : next;
-    }
-    if (!script_is(next, "every"))
-        script_fail(run, "\"every\" was expected", "");
-    poll->period_ms = (uint32_t)script_number(run, script_word(&text));
-}
-
 /* The line. */
 
 static void say_frame(struct run *run, uint8_t control, unsigned destination, unsigned source,
@@ -299,87 +197,6 @@ static void withhold(struct run *run, char *text)
     struct side *side = script_side_of(run, &text);
     run->world.withholding = script_is(text, "on");
     dnp3_association_withhold(side->association, run->world.withholding);
-    world_pump(&run->world);
-}
-
-static bool crob_code(struct dnp3_command *command, const char *name)
-{
-    static const struct {
-        const char *name;
-        enum dnp3_operation operation;
-        enum dnp3_trip_close trip_close;
-    } codes[] = {{"close", DNP3_OPERATION_PULSE_ON, DNP3_TRIP_CLOSE_CLOSE},
-                 {"trip", DNP3_OPERATION_PULSE_ON, DNP3_TRIP_CLOSE_TRIP},
-                 {"pulse_on", DNP3_OPERATION_PULSE_ON, DNP3_TRIP_CLOSE_NONE},
-                 {"pulse_off", DNP3_OPERATION_PULSE_OFF, DNP3_TRIP_CLOSE_NONE},
-                 {"latch_on", DNP3_OPERATION_LATCH_ON, DNP3_TRIP_CLOSE_NONE},
-                 {"latch_off", DNP3_OPERATION_LATCH_OFF, DNP3_TRIP_CLOSE_NONE}};
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-        if (script_is(name, codes[i].name)) {
-            command->code = dnp3_crob_code(codes[i].operation, codes[i].trip_close);
-            return true;
-        }
-    return false;
-}
-
-static void command_point(struct run *run, const char *type, char **text,
-                          struct dnp3_command *command)
-{
-    static const char *const analogs[] = {
-        [DNP3_COMMAND_ANALOG_INT32] = "int32",
-        [DNP3_COMMAND_ANALOG_INT16] = "int16",
-        [DNP3_COMMAND_ANALOG_FLOAT] = "float",
-        [DNP3_COMMAND_ANALOG_DOUBLE] = "double",
-    };
-    *command = (struct dnp3_command){.index = (uint32_t)script_number(run, script_word(text)),
-                                     .count = 1,
-                                     .on_ms = 100,
-                                     .off_ms = 100};
-    if (script_is(type, "crob")) {
-        const char *code = script_word(text);
-        if (!crob_code(command, code))
-            script_fail(run, "no such operation", code);
-        return;
-    }
-    for (size_t i = DNP3_COMMAND_ANALOG_INT32; i <= DNP3_COMMAND_ANALOG_DOUBLE; i++)
-        if (script_is(type, analogs[i])) {
-            command->type = (enum dnp3_command_type)i;
-            command->value = script_number(run, script_word(text));
-            return;
-        }
-    script_fail(run, "no such control", type);
-}
-
-/* command sbo|direct|noack POINT.. [expires MS] [= ok|offline|full|invalid] */
-static void command(struct run *run, char *text)
-{
-    struct side *side = script_side_of(run, &text);
-    struct request_slot *slot = world_request(&run->world, side);
-    if (!slot) {
-        script_fail(run, "too many controls under way", "");
-        return;
-    }
-    const char *wanted = "ok";
-    const char *mode = script_word(&text);
-    slot->request.mode = script_is(mode, "sbo")      ? DNP3_SELECT_BEFORE_OPERATE
-                         : script_is(mode, "direct") ? DNP3_DIRECT_OPERATE
-                                                     : DNP3_DIRECT_OPERATE_NO_ACK;
-    while (*text && !run->failed) {
-        const char *next = script_word(&text);
-        if (script_is(next, "expires"))
-            slot->request.expires_ms =
-                run->world.now + (uint64_t)script_number(run, script_word(&text));
-        else if (script_is(next, "="))
-            wanted = script_word(&text);
-        else if (slot->request.count <= DNP3_COMMANDS_POINTS_MAX)
-            command_point(run, next, &text, &slot->commands[slot->request.count++]);
-    }
-    int error = dnp3_association_command(side->association, &slot->request);
-    const char *came = script_error_word(error);
-    if (error)
-        slot->busy = false;
-    if (!script_is(came, wanted))
-        script_fail(run, "command() said", came);
     world_pump(&run->world);
 }
 
@@ -580,8 +397,8 @@ static const struct {
 } lines[] = {{"outstation", outstation, false, true},
              {"buffers", buffers, false, true},
              {"half_duplex", half_duplex, false, true},
-             {"set", set, false, true},
-             {"poll", poll, false, true},
+             {"set", script_set, false, true},
+             {"poll", script_poll, false, true},
              {"broadcasts", broadcasts, false, true},
              {"acks", acks, false, true},
              {"assign_class", script_assign_class, false, true},
@@ -608,7 +425,7 @@ static const struct {
              {"demand", demand, false, false},
              {"probe", probe, false, false},
              {"withhold", withhold, false, false},
-             {"command", command, false, false},
+             {"command", script_command, false, false},
              {"request", script_request, false, false},
              {"broadcast", script_broadcast, false, false},
              {"file", script_file, false, false},

@@ -28,6 +28,13 @@ size_t script_hex(struct run *run, const char *text, uint8_t *octets);
 /* "@11" at the start of what follows chooses an outstation; without it the first is meant. */
 struct side *script_side_of(struct run *run, char **text);
 
+/* set KEY VALUE, before connect */
+void script_set(struct run *run, char *text);
+/* poll class 123 every 10000 | poll 30v1 all every 5000 | poll 30v1 0..99 every 5000 |
+ * poll class 1 x10 every 1000 | poll 2v0 x10 every 1000 */
+void script_poll(struct run *run, char *text);
+/* command sbo|direct|noack POINT.. [expires MS] [= ok|offline|full|invalid] */
+void script_command(struct run *run, char *text);
 /* request FUNCTION [attempts N] [expires MS] [at MS] [every MS] HEADER.. [=
  * ok|offline|full|invalid]
  */

@@ -56,7 +56,7 @@ void record_free(struct record *record)
     free(record);
 }
 
-static void broken(struct side *side, const char *rule)
+void world_broken(struct side *side, const char *rule)
 {
     world_record(side->world, RECORD_BROKEN, side->address, "%s", rule);
 }
@@ -90,7 +90,7 @@ static void on_points(void *user, const struct dnp3_object_header *header,
     enum dnp3_point_type type = (enum dnp3_point_type)header->row->type;
     size_t length = (size_t)snprintf(text, sizeof text, "%s", dnp3_point_type_name(type));
     if (!count || count > DNP3_POINTS_BATCH)
-        broken(side, "a batch has 1 to DNP3_POINTS_BATCH points");
+        world_broken(side, "a batch has 1 to DNP3_POINTS_BATCH points");
     for (size_t i = 0; i < count && length < sizeof text - 600; i++)
         length += print_point(text + length, sizeof text - length, type, &points[i]);
     world_record(side->world, RECORD_POINTS, side->address, "%s", text);
@@ -138,7 +138,7 @@ static void on_problem(void *user, const struct dnp3_object_header *header, int 
                  header->variation, header->qualifier);
 }
 
-static struct guard *guard_of(struct side *side, uint8_t control)
+struct guard *world_guard(struct side *side, uint8_t control)
 {
     return &side->guards[!!(control & DNP3_APP_UNS)][control & DNP3_APP_SEQUENCE];
 }
@@ -146,12 +146,12 @@ static struct guard *guard_of(struct side *side, uint8_t control)
 static enum dnp3_verdict on_fragment_end(void *user, const struct dnp3_fragment *fragment)
 {
     struct side *side = user;
-    struct guard *guard = guard_of(side, side->fed_control);
+    struct guard *guard = world_guard(side, side->fed_control);
     guard->token = fragment->token;
     if (!fragment->token)
         return DNP3_CONFIRM_REFUSE; /* must not count */
     if (fragment->token >= TOKENS_MAX) {
-        broken(side, "more tokens than the runner keeps");
+        world_broken(side, "more tokens than the runner keeps");
         return DNP3_CONFIRM_REFUSE;
     }
     side->safe[fragment->token] = side->verdict == DNP3_CONFIRM_NOW;
@@ -236,7 +236,7 @@ static void on_done(struct dnp3_command_request *request)
                                    request->commands[i].status);
     world_record(slot->side->world, RECORD_RESULT, slot->side->address, "%s", text);
     if (!slot->busy)
-        broken(slot->side, "a control has one result");
+        world_broken(slot->side, "a control has one result");
     slot->busy = false;
 }
 
@@ -266,7 +266,7 @@ static void on_answer(struct dnp3_request *request)
                  outcomes[request->outcome], reasons[request->reason], request->iin & 0xFF,
                  request->iin >> 8, delay);
     if (!ask->busy)
-        broken(ask->side, "a request has one result");
+        world_broken(ask->side, "a request has one result");
     ask->busy = false;
 }
 
@@ -276,7 +276,7 @@ static void on_broadcast(struct dnp3_broadcast *broadcast)
     world_record(ask->side->world, RECORD_BROADCAST, ask->side->address, "%s %s",
                  outcomes[broadcast->outcome], reasons[broadcast->reason]);
     if (!ask->busy)
-        broken(ask->side, "a broadcast has one result");
+        world_broken(ask->side, "a broadcast has one result");
     ask->busy = false;
 }
 
@@ -352,7 +352,7 @@ void world_create(struct world *world)
         dnp3_transport_init(&side->down, DNP3_FRAGMENT_MAX);
         if (dnp3_association_create(world->master, (uint16_t)side->address, &side->config,
                                     &callbacks, side, &side->association))
-            broken(side, "the association was not created");
+            world_broken(side, "the association was not created");
     }
     world->created = world->heap.asked;
 }
@@ -383,165 +383,7 @@ void world_free(struct world *world)
             world_record(world, RECORD_BROKEN, 0, "a file transfer has no result");
 }
 
-/* The line. */
-
-static void check_confirm(struct side *side, uint8_t control)
-{
-    struct guard *guard = guard_of(side, control);
-    if (!guard->awaited)
-        broken(side, "a confirm nobody waits for, or a second one");
-    else if (guard->token && !side->safe[guard->token])
-        broken(side, "a confirm of what is not safe");
-    guard->awaited = false;
-}
-
-static void check_request(struct side *side, uint8_t function)
-{
-    const struct world *world = side->world;
-    for (size_t i = 0; world->half_duplex && i < world->side_count; i++) {
-        const struct side *other = &world->sides[i];
-        if (other != side && other->asked &&
-            world->now < other->asked_ms + other->config.response_timeout_ms)
-            broken(side, "a second request on a half-duplex channel");
-    }
-    if (side->asked && side->world->now < side->asked_ms + side->config.response_timeout_ms)
-        broken(side, "a second request is outstanding");
-    side->asked =
-        function != DNP3_FUNCTION_DIRECT_OPERATE_NR && function != DNP3_FUNCTION_IMMED_FREEZE_NR &&
-        function != DNP3_FUNCTION_FREEZE_CLEAR_NR && function != DNP3_FUNCTION_FREEZE_AT_TIME_NR;
-    side->asked_ms = side->world->now;
-}
-
-static void sent_fragment(struct side *side, const struct dnp3_reader *fragment)
-{
-    static char text[TEXT_MAX];
-    size_t length = dnp3_reader_left(fragment);
-    for (size_t i = 0; i < length; i++)
-        snprintf(text + 2 * i, 3, "%02X", fragment->at[i]);
-    world_record(side->world, RECORD_SENT, side->address, "%s", text);
-    if (length < 2)
-        broken(side, "a fragment has at least two octets");
-    else if (fragment->at[1] == DNP3_FUNCTION_CONFIRM)
-        check_confirm(side, fragment->at[0]);
-    else
-        check_request(side, fragment->at[1]);
-}
-
-/* Broadcasts of the scripts fit one frame. */
-static void sent_broadcast(struct world *world, const struct dnp3_link_frame *frame)
-{
-    char text[2 * DNP3_LINK_DATA_MAX + 1] = "";
-    for (size_t i = 1; i < frame->length; i++)
-        snprintf(text + 2 * (i - 1), 3, "%02X", frame->data[i]);
-    for (size_t i = 0; i < world->side_count; i++)
-        if (world->sides[i].asked)
-            broken(&world->sides[i], "a broadcast into a request that is outstanding");
-    world_record(world, RECORD_BROADCAST, world->sides[0].address, "%04X %u %s", frame->destination,
-                 frame->source, text);
-}
-
-static void deliver(struct side *side, const struct dnp3_link_frame *frame)
-{
-    struct dnp3_reader fragment;
-    if (!dnp3_transport_receive(&side->down, side->world->pool, frame->source, frame->data,
-                                frame->length, &fragment))
-        return;
-    sent_fragment(side, &fragment);
-    dnp3_transport_release(&side->down, side->world->pool);
-}
-
-static uint64_t digest_of(const struct dnp3_link_frame *frame)
-{
-    struct dnp3_reader data = dnp3_reader_of(frame->data, frame->length);
-    return dnp3_reader_digest(&data);
-}
-
-/* As an outstation takes it, whether its acknowledgement gets lost or not: once. */
-static void sent_confirmed(struct side *side, const struct dnp3_link_frame *frame)
-{
-    bool fcb = frame->control & DNP3_LINK_FCB;
-    if (!side->linked)
-        broken(side, "confirmed data on a link that is not reset");
-    if (fcb != side->fcb) {
-        if (digest_of(frame) != side->frame)
-            broken(side, "a confirmed frame was repeated with other octets");
-        return;
-    }
-    side->fcb = !fcb;
-    side->frame = digest_of(frame);
-    deliver(side, frame);
-}
-
-static void sent_frame(struct world *world, const struct dnp3_link_frame *frame)
-{
-    if (frame->destination >= DNP3_LINK_BROADCAST_FIRST) {
-        sent_broadcast(world, frame);
-        return;
-    }
-    struct side *side = world_side(world, frame->destination);
-    if (!side || frame->source != side->config.master_address) {
-        world_record(world, RECORD_BROKEN, frame->destination, "a frame to nobody");
-        return;
-    }
-    if (frame->control == 0xC4) {
-        if (side->config.link_confirm)
-            broken(side, "unconfirmed data");
-        deliver(side, frame);
-        return;
-    }
-    bool reset = frame->control == 0xC0;
-    bool confirmed = (frame->control & ~DNP3_LINK_FCB) == 0xD3;
-    if (side->manual || !(reset || confirmed))
-        world_record(world, RECORD_LINK, side->address, "%02X", frame->control);
-    side->unacknowledged += !side->manual && (reset || confirmed);
-    if (reset) {
-        side->linked = side->fcb = true;
-        side->asked = false;
-    }
-    if (confirmed)
-        sent_confirmed(side, frame);
-    else if (frame->length)
-        broken(side, "a link request or reply has no data");
-}
-
-/* The secondary stations of those that acknowledge by themselves. */
-static void acknowledge(struct world *world)
-{
-    uint8_t octets[DNP3_LINK_FRAME_MAX];
-    for (size_t i = 0; i < world->side_count; i++) {
-        struct side *side = &world->sides[i];
-        for (; side->unacknowledged; side->unacknowledged--) {
-            struct dnp3_writer out = dnp3_writer_of(octets, sizeof octets);
-            dnp3_link_write(&out,
-                            &(struct dnp3_link_frame){.destination = side->config.master_address,
-                                                      .source = (uint16_t)side->address});
-            dnp3_master_feed(world->master, octets, dnp3_writer_length(&out), world->now);
-        }
-    }
-}
-
-void world_pump(struct world *world)
-{
-    uint8_t copy[DNP3_WIRE_MAX];
-    uint8_t data[DNP3_LINK_DATA_MAX];
-    const uint8_t *octets;
-    size_t length;
-    for (int i = 0; (length = dnp3_master_take(world->master, &octets, world->now)) > 0; i++) {
-        memcpy(copy, octets, length);
-        struct dnp3_reader in = dnp3_reader_of(copy, length);
-        struct dnp3_link_frame frame;
-        size_t frames = 0;
-        for (; dnp3_link_parser_next(&world->parser, &in, data, &frame); frames++)
-            sent_frame(world, &frame);
-        if (!frames || world->parser.counters.crc_errors || world->parser.counters.resyncs)
-            world_record(world, RECORD_BROKEN, 0, "a write that is no whole frame");
-        acknowledge(world);
-        if (i == 100) {
-            world_record(world, RECORD_BROKEN, 0, "the master never stops talking");
-            return;
-        }
-    }
-}
+/* The connection. */
 
 static void forget(struct side *side)
 {
@@ -587,7 +429,7 @@ void world_say(struct side *side, const uint8_t *fragment, size_t length)
     side->fed_control = fragment[0];
     if (fragment[1] == DNP3_FUNCTION_RESPONSE)
         side->asked = false;
-    struct guard *guard = guard_of(side, fragment[0]);
+    struct guard *guard = world_guard(side, fragment[0]);
     if (fragment[0] & DNP3_APP_CON)
         guard->awaited = true;
     if (fragment[1] == DNP3_FUNCTION_RESPONSE)

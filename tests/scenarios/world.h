@@ -161,6 +161,11 @@ void world_advance(struct world *world, uint64_t until);
 /* Notes a fragment that the outstation is about to say. */
 void world_say(struct side *side, const uint8_t *fragment, size_t length);
 
+/* A rule was broken on the line of this outstation. */
+void world_broken(struct side *side, const char *rule);
+/* What is known of the confirm that answers a fragment of this control octet. */
+struct guard *world_guard(struct side *side, uint8_t control);
+
 struct request_slot *world_request(struct world *world, struct side *side);
 
 struct ask *world_ask(struct world *world, struct side *side);
