@@ -31,6 +31,7 @@ struct daemon {
     struct gw_gateway *gateway;
     uv_signal_t interrupt;
     uv_signal_t terminate;
+    uv_signal_t hangup;
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -39,7 +40,17 @@ static void on_signal(uv_signal_t *handle, int number)
     gw_log(GW_LOG_INFO, "gateway", "stopping on %s", number == SIGINT ? "SIGINT" : "SIGTERM");
     uv_close((uv_handle_t *)&daemon->interrupt, NULL);
     uv_close((uv_handle_t *)&daemon->terminate, NULL);
+    uv_close((uv_handle_t *)&daemon->hangup, NULL);
     gw_gateway_stop(daemon->gateway);
+}
+
+/* Elsewhere it makes daemons read their files again: it must not end this one. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    (void)handle;
+    (void)number;
+    gw_log(GW_LOG_WARNING, "gateway",
+           "SIGHUP: files are not read again in this version: restart for that");
 }
 
 /* Every outstation takes a descriptor: as many as the system allows. */
@@ -69,9 +80,11 @@ static int run(const struct gw_config *config)
     }
     uv_signal_init(&loop, &daemon.interrupt);
     uv_signal_init(&loop, &daemon.terminate);
+    uv_signal_init(&loop, &daemon.hangup);
     daemon.interrupt.data = daemon.terminate.data = &daemon;
     uv_signal_start(&daemon.interrupt, on_signal, SIGINT);
     uv_signal_start(&daemon.terminate, on_signal, SIGTERM);
+    uv_signal_start(&daemon.hangup, on_hangup, SIGHUP);
     gw_log(GW_LOG_INFO, "gateway", "%s %s: %zu outstations on %zu channels", config->gateway,
            GW_VERSION, config->outstation_count, config->channel_count);
     gw_gateway_start(daemon.gateway);
