@@ -433,7 +433,12 @@ class SerialLine(Line):
         self.hub.ask(order)
 
     def unplug(self):
-        """Whoever has one end open is hung up on."""
+        """Whoever has one end open is hung up on, and finds nothing under its name: what the system
+        gives that number next is not ours."""
+        for path in self.paths:
+            if os.path.lexists(path):
+                os.unlink(path)
+
         def order():
             for master, slave in self.ends:
                 self.hub.watch(master, 0, None)

@@ -98,7 +98,7 @@ class Master:
     port, or a tty."""
 
     def __init__(self, where, back=None, clock_ahead_ms=0, time_sync=opendnp3.TimeSyncMode.LAN,
-                 indexes=opendnp3.IndexQualifierMode.allow_one_byte):
+                 indexes=opendnp3.IndexQualifierMode.allow_one_byte, read_on_overflow=True):
         self.values, self.application, self.listener = Values(), Application(), Listener()
         self.application.clock_ahead_ms = clock_ahead_ms
         self.manager = opendnp3.DNP3Manager(1)
@@ -122,6 +122,7 @@ class Master:
         config.master.responseTimeout = opendnp3.TimeDuration.Seconds(3)
         config.master.timeSyncMode = time_sync
         config.master.controlQualifierMode = indexes
+        config.master.integrityOnEventOverflowIIN = read_on_overflow
         self.master = channel.AddMaster("master", self.values, self.application, config)
         self.master.Enable()
 
