@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the spool says when the disk fails it, and what is there after kill -9. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,8 +11,7 @@
 #include <sys/wait.h>
 
 #include "gateway/base/log.h"
-#include "gateway/base/memory.h"
-#include "tests/lib/spool_bench.h"
+#include "tests/unit/spool_steps.h"
 
 enum {
     KILLS = 25,
@@ -35,33 +28,12 @@ static int fault(void *user)
     return atomic_load(&disk_error);
 }
 
-static int set_up(void **state)
+static int set_up_faults(void **state)
 {
-    struct spool_bench *bench = calloc(1, sizeof *bench);
+    set_up(state);
     atomic_store(&disk_error, 0);
-    bench_folder(bench);
-    bench_options(bench);
-    bench->options.fault = fault;
-    *state = bench;
+    ((struct spool_bench *)*state)->options.fault = fault;
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct spool_bench *bench = *state;
-    if (bench->spool)
-        bench_close(bench);
-    assert_int_equal(gw_memory_used(GW_OWNER_SPOOL), 0);
-    bench_remove(bench);
-    free(bench);
-    return 0;
-}
-
-static struct gw_spool_state state_of(const struct spool_bench *bench)
-{
-    struct gw_spool_state state;
-    gw_spool_state(bench->spool, &state);
-    return state;
 }
 
 static void wait_until(struct spool_bench *bench, enum gw_spool_word word)
@@ -399,7 +371,7 @@ int main(void)
 {
     signal(SIGXFSZ, SIG_IGN);
     gw_log_configure(GW_LOG_ERROR, GW_LOG_LOGFMT);
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_faults, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_an_error_is_not_safe),
         TEST(test_deletes_outlive_an_error),

@@ -1,49 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The spool's file in the wrong hands: locked, damaged at random, of another machine or version. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "gateway/base/memory.h"
 #include "gateway/spool/spool_file.h"
 #include "gateway/spool/spool_salvage.h"
-#include "tests/lib/spool_bench.h"
+#include "tests/unit/spool_steps.h"
 
 enum { SEEDS = 100, PAGE = 4096 };
-
-static int set_up(void **state)
-{
-    struct spool_bench *bench = calloc(1, sizeof *bench);
-    bench_folder(bench);
-    bench_options(bench);
-    *state = bench;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct spool_bench *bench = *state;
-    if (bench->spool)
-        bench_close(bench);
-    assert_int_equal(gw_memory_used(GW_OWNER_SPOOL), 0);
-    bench_remove(bench);
-    free(bench);
-    return 0;
-}
-
-static struct gw_spool_state state_of(const struct spool_bench *bench)
-{
-    struct gw_spool_state state;
-    gw_spool_state(bench->spool, &state);
-    return state;
-}
 
 static bool exists(const struct spool_bench *bench, const char *name)
 {
