@@ -3,7 +3,6 @@
 what comes and goes is the same to the last octet, and what is refused says why."""
 
 import base64
-import json
 import os
 import unittest
 
@@ -38,15 +37,9 @@ class Device(unittest.TestCase):
 
     def send(self, command, payload, outstation="device-0"):
         """Publishes, and gives the result that follows."""
-        before = len(self.client.messages)
         stem = f"dnp3/test/{outstation}"
-        self.client.publish(f"{stem}/command/{command}",
-                            payload if isinstance(payload, str) else json.dumps(payload))
-        result = f"{stem}/result/command/{command}"
-        found = self.client.wait(
-            lambda messages: [m for m in messages[before:] if m.topic == result], 30,
-            f"a result of {command} for {str(payload)[:200]}")
-        return json.loads(found[0].payload)
+        return self.client.ask(f"{stem}/command/{command}", payload,
+                               f"{stem}/result/command/{command}", seconds=30)
 
     def ended(self, outcome, reason, operation, name, outstation="device-0", **keys):
         result = self.send("file", {"operation": operation, "name": name, **keys}, outstation)

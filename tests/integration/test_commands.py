@@ -24,15 +24,9 @@ class Asking:
 
     def send(self, command, payload="", outstation="device-0", retain=False):
         """Publishes, and gives the result that follows."""
-        before = len(self.client.messages)
-        topic = f"dnp3/test/{outstation}/command/{command}"
-        self.client.publish(topic, payload if isinstance(payload, str) else json.dumps(payload),
-                            retain=retain)
-        result = f"dnp3/test/{outstation}/result/command/{command}"
-        found = self.client.wait(
-            lambda messages: [m for m in messages[before:] if m.topic == result], 15,
-            f"a result of {command} for {payload}")
-        return json.loads(found[0].payload)
+        stem = f"dnp3/test/{outstation}"
+        return self.client.ask(f"{stem}/command/{command}", payload,
+                               f"{stem}/result/command/{command}", retain)
 
     def done(self, command, payload="", **options):
         result = self.send(command, payload, **options)

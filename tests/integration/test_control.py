@@ -50,15 +50,8 @@ class Control(unittest.TestCase):
 
     def send(self, control, payload, outstation="device-0", retain=False):
         """Publishes, and gives the result that follows."""
-        before = len(self.client.messages)
-        topic = f"dnp3/test/{outstation}/set/{control}"
-        self.client.publish(topic, payload if isinstance(payload, str) else json.dumps(payload),
-                            retain=retain)
-        result = f"dnp3/test/{outstation}/result/{control}"
-        found = self.client.wait(
-            lambda messages: [m for m in messages[before:] if m.topic == result], 15,
-            f"a result of {control} for {payload}")
-        return json.loads(found[0].payload)
+        stem = f"dnp3/test/{outstation}"
+        return self.client.ask(f"{stem}/set/{control}", payload, f"{stem}/result/{control}", retain)
 
     def refused(self, reason, control, payload, **options):
         result = self.send(control, payload, **options)

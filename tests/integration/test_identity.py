@@ -62,11 +62,7 @@ class Identity(unittest.TestCase):
                 if m.topic.startswith(stem)]
 
     def result(self, topic, result, payload):
-        before = len(self.client.messages)
-        self.client.publish(f"dnp3/test/{topic}", json.dumps(payload))
-        found = self.client.wait(lambda messages: [
-            m for m in messages[before:] if m.topic == f"dnp3/test/{result}"], 15, result)
-        return json.loads(found[0].payload)
+        return self.client.ask(f"dnp3/test/{topic}", payload, f"dnp3/test/{result}")
 
     def test_right_and_wrong(self):
         self.site.start_sim("--events-per-second", "40")

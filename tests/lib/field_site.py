@@ -136,12 +136,10 @@ class Site:
     def _read_all(self, client, name):
         """The command `integrity`; refused after a request was lost."""
         self.wait_state(client, name, "online", "ok")
-        before = len(client.messages)
-        client.publish(f"dnp3/test/{name}/command/integrity", "")
-        topic = f"dnp3/test/{name}/result/command/integrity"
-        result = client.wait(lambda messages: [m for m in messages[before:] if m.topic == topic], 20,
-                             topic)[0]
-        return json.loads(result.payload)["outcome"] == "done"
+        stem = f"dnp3/test/{name}"
+        result = client.ask(f"{stem}/command/integrity", "", f"{stem}/result/command/integrity",
+                            seconds=20)
+        return result["outcome"] == "done"
 
     def close(self):
         for client in self.clients:

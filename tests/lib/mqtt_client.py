@@ -2,6 +2,7 @@
 """A small MQTT 3.1.1 client for the tests: it keeps its session, reconnects by itself, and keeps
 every message in the order of arrival, so that a test can count."""
 
+import json
 import socket
 import struct
 import threading
@@ -33,35 +34,12 @@ def packet(kind, flags, body):
             return bytes([kind << 4 | flags]) + length + body
 
 
-class Client:
-    """Subscribes to `filters` with QoS 1 and a persistent session; `on_message` is called on the
-    client's thread, before the message is acknowledged. Messages are in `messages`, unless none
-    are to be kept."""
+class Arrivals:
+    """Messages in the order of arrival; who adds one notifies `changed`."""
 
-    def __init__(self, port, client_id, filters=(), on_message=None, clean=False, keep=True,
-                 username=None):
-        self.port, self.client_id, self.clean, self.username = port, client_id, clean, username
-        self.filters, self.on_message = list(filters), on_message
+    def __init__(self):
         self.messages = []
-        self.keep = keep
-        self.sending = threading.Lock()
         self.changed = threading.Condition()
-        self.stopping = False
-        self.subscribed = threading.Event()
-        self.sock = None
-        self.packet_id = 0
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def publish(self, topic, payload, retain=False):
-        """QoS 1; the acknowledgement is not waited for."""
-        self.packet_id = self.packet_id % (FIRST_SUBSCRIBE - 1) + 1
-        body = text(topic) + struct.pack(">H", self.packet_id) + payload.encode()
-        self._send(packet(PUBLISH, 2 | int(retain), body))
-
-    def _send(self, octets):
-        with self.sending:
-            self.sock.sendall(octets)
 
     def wait(self, condition, seconds, what):
         """Waits until `condition(messages)` gives something true, and returns it."""
@@ -75,6 +53,44 @@ class Client:
                 if left <= 0:
                     raise AssertionError(f"waited {seconds} s for {what}")
                 self.changed.wait(min(left, 0.5))
+
+
+class Client(Arrivals):
+    """Subscribes to `filters` with QoS 1 and a persistent session; `on_message` is called on the
+    client's thread, before the message is acknowledged. Messages are in `messages`, unless none
+    are to be kept."""
+
+    def __init__(self, port, client_id, filters=(), on_message=None, clean=False, keep=True,
+                 username=None):
+        super().__init__()
+        self.port, self.client_id, self.clean, self.username = port, client_id, clean, username
+        self.filters, self.on_message = list(filters), on_message
+        self.keep = keep
+        self.sending = threading.Lock()
+        self.stopping = False
+        self.subscribed = threading.Event()
+        self.sock = None
+        self.packet_id = 0
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def publish(self, topic, payload, retain=False):
+        """QoS 1; the acknowledgement is not waited for."""
+        self.packet_id = self.packet_id % (FIRST_SUBSCRIBE - 1) + 1
+        body = text(topic) + struct.pack(">H", self.packet_id) + payload.encode()
+        self._send(packet(PUBLISH, 2 | int(retain), body))
+
+    def ask(self, topic, payload, result, retain=False, seconds=15):
+        """Publishes, text or else as JSON; the first JSON on the topic `result` that follows."""
+        before = len(self.messages)
+        self.publish(topic, payload if isinstance(payload, str) else json.dumps(payload), retain)
+        found = self.wait(lambda messages: [m for m in messages[before:] if m.topic == result],
+                          seconds, f"{result} after {str(payload)[:200]}")
+        return json.loads(found[0].payload)
+
+    def _send(self, octets):
+        with self.sending:
+            self.sock.sendall(octets)
 
     def wait_subscribed(self, seconds=10):
         if not self.subscribed.wait(seconds):

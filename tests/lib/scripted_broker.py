@@ -7,36 +7,23 @@ import struct
 import threading
 import time
 
-from mqtt_client import CONNECT, PINGREQ, PUBACK, PUBLISH, SUBSCRIBE, Message, packet
+from mqtt_client import (CONNECT, PINGREQ, PUBACK, PUBLISH, SUBSCRIBE, Arrivals, Message,
+                         packet)
 
 CONNACK, SUBACK, PINGRESP = 2, 9, 13
 
 
-class ScriptedBroker:
+class ScriptedBroker(Arrivals):
     """`acks_per_second` may be changed at any time; None: at once."""
 
     def __init__(self, test, port, acks_per_second=None):
+        super().__init__()
         self.acks_per_second = acks_per_second
-        self.messages = []
-        self.changed = threading.Condition()
         self.over = False
         self.connection = None
         self.server = socket.create_server(("127.0.0.1", port))
         test.addCleanup(self.close)
         threading.Thread(target=self._accept, daemon=True).start()
-
-    def wait(self, condition, seconds, what):
-        """Waits until `condition(messages)` gives something true, and returns it."""
-        deadline = time.monotonic() + seconds
-        with self.changed:
-            while True:
-                found = condition(self.messages)
-                if found:
-                    return found
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise AssertionError(f"waited {seconds} s for {what}")
-                self.changed.wait(min(left, 0.5))
 
     def close(self):
         self.over = True
