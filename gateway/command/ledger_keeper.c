@@ -95,17 +95,24 @@ static void note_unfinished(void *user, const struct gw_ledger_entry *entry)
     keeper->unfinished[keeper->unfinished_count++] = *entry;
 }
 
-/* Ids lie in the same file as messages, and nobody knows how many there were. */
+static void note_rescue(void *user, const struct gw_spool_kept *kept)
+{
+    (void)kept;
+    *(bool *)user = true;
+}
+
+/* Ids lie in the same file as messages, and nobody knows how many there were. The note of it stays
+ * in the file until a run has come to the end of its doubt. */
 static void begin_doubt(struct gw_ledger_keeper *keeper, const struct gw_ledger_now *now)
 {
-    struct gw_spool_state state;
-    gw_spool_state(keeper->spool, &state);
-    if (!state.rescued)
+    bool is_rescued = false;
+    if (gw_spool_each(keeper->spool, GW_SPOOL_SPACE_RESCUED, note_rescue, &is_rescued) ||
+        !is_rescued)
         return;
     keeper->doubt_until_ms = now->steady_ms + DOUBT_MS;
     keeper->began_wall_ms = now->wall_ms;
     gw_log(GW_LOG_WARNING, "spool",
-           "ids of commands may have gone with the damaged file: for %d s a command with an id and "
+           "ids of commands may have gone with a damaged file: for %d s a command with an id and "
            "without a time after this start is answered as unknown",
            DOUBT_MS / 1000);
 }
@@ -305,8 +312,18 @@ void gw_ledger_keeper_kept(struct gw_ledger_keeper *keeper, uint32_t token, int 
     waiter->kept(waiter->user, error);
 }
 
+/* Not while there are ids that the disk has not. */
+static void end_doubt(struct gw_ledger_keeper *keeper)
+{
+    if (keeper->doubt_until_ms && steady(keeper) >= keeper->doubt_until_ms && !keeper->used &&
+        gw_spool_drop(keeper->spool, GW_SPOOL_SPACE_RESCUED, GW_SPOOL_RESCUED_KEY,
+                      sizeof GW_SPOOL_RESCUED_KEY - 1) == 0)
+        keeper->doubt_until_ms = 0;
+}
+
 void gw_ledger_keeper_tick(struct gw_ledger_keeper *keeper)
 {
+    end_doubt(keeper);
     for (size_t i = 0; keeper->used && i < SLOTS; i++)
         if (keeper->slots[i].state == SLOT_DUE)
             settle(keeper, &keeper->slots[i]);

@@ -48,8 +48,8 @@ int gw_ledger_keeper_open(struct gw_ledger_keeper *keeper, uint64_t scope,
                           const struct gw_command_text *id, const struct gw_command_value *value,
                           struct gw_ledger_waiter *waiter);
 /* True where an id that is new here may have gone with a damaged spool: for a minute after a start
- * that found the spool so, unless the command says (`time_ms`, 0: it does not) that it was made
- * since. */
+ * that found the spool so, and after each one before such a minute was over, unless the command
+ * says (`time_ms`, 0: it does not) that it was made since. */
 bool gw_ledger_keeper_doubts(const struct gw_ledger_keeper *keeper, int64_t time_ms);
 /* Such an id ended so, as far as anybody knows; it is answered with that from now on, on disk too
  * where the spool takes it. Returns what gw_ledger_keeper_close does. */

@@ -103,7 +103,6 @@ static void tell_rescue(struct gw_spool *spool)
     const struct gw_spool_rescue *rescue = &spool->rescue;
     if (!rescue->trouble)
         return;
-    spool->counts.rescued = true;
     spool->counts.salvaged = rescue->messages;
     spool->counts.lost = rescue->lost;
     spool->counts.lost_most = rescue->lost_most;

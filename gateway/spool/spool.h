@@ -63,7 +63,15 @@ enum gw_spool_word {
 const char *gw_spool_word_text(enum gw_spool_word word);
 
 /* What kept values are of; the number is part of the file's format. */
-enum gw_spool_space { GW_SPOOL_SPACE_LEDGER = 1, GW_SPOOL_SPACE_TOPICS = 2 };
+enum gw_spool_space {
+    GW_SPOOL_SPACE_LEDGER = 1,
+    GW_SPOOL_SPACE_TOPICS = 2,
+    /* One value, under GW_SPOOL_RESCUED_KEY, from a salvage on until somebody drops it: values of
+     * the other spaces may be gone. */
+    GW_SPOOL_SPACE_RESCUED = 3
+};
+
+#define GW_SPOOL_RESCUED_KEY "rescued"
 
 struct gw_spool_options {
     const char *path;      /* a directory; its parent exists. "": none, see gw_spool_create */
@@ -195,8 +203,7 @@ struct gw_spool_state {
     uint64_t put;      /* messages */
     uint64_t deleted;
     uint64_t not_safe;   /* messages refused after commit */
-    bool rescued;        /* the file could not be used at create: it is a new one, with */
-    uint64_t salvaged;   /* messages taken over from the old one, without those */
+    uint64_t salvaged;   /* messages taken over from a damaged file at create */
     uint64_t lost;       /* that could not be, at least, */
     uint64_t lost_most;  /* and at most, */
     bool lost_uncounted; /* unless nobody knows how many more */

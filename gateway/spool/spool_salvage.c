@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "gateway/base/memory.h"
+#include "gateway/spool/spool.h"
 #include "gateway/spool/spool_store_internal.h"
 
 enum { WINDOW = 4 * GW_SPOOL_RECORD_MAX, SECTOR = 4096, BATCH = 100 };
@@ -121,8 +122,22 @@ static int look_for_records(struct search *search, const uint8_t *octets, size_t
 
 static void count_kept(void *user, const struct gw_spool_kept *kept)
 {
-    (void)kept;
-    ++*(uint64_t *)user;
+    *(uint64_t *)user += kept->space != GW_SPOOL_SPACE_RESCUED;
+}
+
+/* In the new file before it is in place: whatever happens then, who keeps values gets to know. */
+static int note_rescue(struct gw_spool_store *store)
+{
+    uint8_t octets[64];
+    const struct gw_spool_kept note = {.number = store->pending.number,
+                                       .space = GW_SPOOL_SPACE_RESCUED,
+                                       .key = GW_SPOOL_RESCUED_KEY,
+                                       .key_len = sizeof GW_SPOOL_RESCUED_KEY - 1,
+                                       .value = "1",
+                                       .value_len = 1};
+    gw_spool_kept_write(octets, &note);
+    return gw_spool_store_keep(store, note.space, note.key, note.key_len, octets,
+                               gw_spool_kept_size(&note));
 }
 
 static int copy_all(struct search *search)
@@ -141,7 +156,9 @@ static int copy_all(struct search *search)
         search->store->pending.next = search->mark.next;
     if (search->store->pending.number < search->mark.number)
         search->store->pending.number = search->mark.number;
-    error = gw_spool_store_commit(search->store);
+    error = note_rescue(search->store);
+    if (!error)
+        error = gw_spool_store_commit(search->store);
     return error ? error : gw_spool_store_flush(search->store);
 }
 

@@ -46,6 +46,13 @@ class Command:
                            "expires": expires or self.expires, "by": "campaign",
                            **({"time": self.time} if self.value % 4 else {})})
 
+    def forgotten(self):
+        """Its id was answered for, and then operated all the same. (The other way round is what a
+        crash does to a result that was not acknowledged.)"""
+        said = [result["outcome"] for result in self.results if not result["repeated"]]
+        return "done" in said and any(outcome in said[:said.index("done")]
+                                      for outcome in ("unknown", "failed"))
+
     def outcome(self):
         """Of several results the one that says most."""
         said = [result["outcome"] for result in self.results]
@@ -164,6 +171,7 @@ class Commander:
         for command in late:
             self._send(command, again=True)
         for command in due:
+            command.until = max(command.until, time.time() + NEW_LIFE_S)
             expires = int((time.time() + NEW_LIFE_S) * 1000) + self.off_ms
             self._publish(command.topic(), command.payload(expires=expires))
 

@@ -173,6 +173,9 @@ def judge_controls(field, commands, wall_minus_steady):
         if len(times) > 1:
             wrong.append(f"{command} operated {len(times)} times: {times}")
             counts["operated twice"] += 1
+        if command.forgotten():
+            wrong.append(f"{command} was answered for, and operated later: {times}")
+            counts["operated after an answer"] += 1
         if outcome == "done" and not times:
             wrong.append(f"{command} is done and did not operate")
         if outcome == "refused" and times:

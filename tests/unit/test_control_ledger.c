@@ -492,6 +492,34 @@ static void test_ids_that_went_with_the_spool(void **state)
     finish_done();
 }
 
+/* A restart within the minute begins it anew, also where the disk failed all the time. */
+static void test_the_doubt_outlives_a_restart(void **state)
+{
+    (void)state;
+    restart_damaged();
+    bench.failing = true;
+    open_breaker("a");
+    expect_result("a", "unknown", "restarted", false);
+    ledger_bench_settle(&bench);
+    end_run();
+    bench.failing = false;
+    begin_run();
+    host->now_ms += 59000;
+    open_breaker("a");
+    expect_result("a", "unknown", "restarted", false);
+    ledger_bench_tell(&bench);
+    host->now_ms += 1000;
+    gw_ledger_keeper_tick(host->keeper);
+    ledger_bench_settle(&bench);
+    restart();
+    open_breaker("a");
+    expect_result("a", "unknown", "restarted", true);
+    open_breaker("b");
+    ledger_bench_settle(&bench);
+    assert_int_equal(host->operated, 1);
+    finish_done();
+}
+
 /* It lasts a minute; what was answered meanwhile stays so, on the disk too. */
 static void test_the_doubt_ends(void **state)
 {
@@ -510,6 +538,8 @@ static void test_the_doubt_ends(void **state)
     assert_int_equal(host->operated, 1);
     finish_done();
     ledger_bench_tell(&bench);
+    gw_ledger_keeper_tick(host->keeper);
+    ledger_bench_settle(&bench);
     restart();
     open_breaker("a");
     expect_result("a", "unknown", "restarted", true);
@@ -541,6 +571,7 @@ int main(void)
         TEST(test_as_many_as_there_is_room_for),
         TEST(test_ids_that_went_with_the_spool),
         TEST(test_the_doubt_ends),
+        TEST(test_the_doubt_outlives_a_restart),
     };
     return cmocka_run_group_tests_name("control_ledger", tests, load, unload);
 }
