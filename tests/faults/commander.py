@@ -46,12 +46,10 @@ class Command:
                            "expires": expires or self.expires, "by": "campaign",
                            **({"time": self.time} if self.value % 4 else {})})
 
-    def forgotten(self):
-        """Its id was answered for, and then operated all the same. (The other way round is what a
-        crash does to a result that was not acknowledged.)"""
-        said = [result["outcome"] for result in self.results if not result["repeated"]]
-        return "done" in said and any(outcome in said[:said.index("done")]
-                                      for outcome in ("unknown", "failed"))
+    def answered_at(self):
+        """From when on its id must not operate any more."""
+        return min((result["arrived"] for result in self.results if result["outcome"] in FINAL),
+                   default=float("inf"))
 
     def outcome(self):
         """Of several results the one that says most."""
@@ -103,7 +101,7 @@ class Commander:
             if result["reason"] == "id_reused":
                 self.reasons["id_reused"] += 1
                 return
-            command.results.append(result)
+            command.results.append({**result, "arrived": time.time()})
             self.reasons[result["reason"]] += 1
             if result["outcome"] == "refused" and result["reason"] in ASK_AGAIN:
                 command.wanted_at = time.monotonic() + 0.3

@@ -36,7 +36,7 @@ def rows(verdict):
     yield "… asked again with the same `id`", controls.get("asked again", 0)
     yield "… asked again although there was a result", controls.get("asked later", 0)
     yield "**operated twice**", controls.get("operated twice", 0)
-    yield "**operated after it was answered for as `unknown` or `failed`**", \
+    yield "**operated after it was answered for**", \
         controls.get("operated after an answer", 0)
     yield "**operated after expiry**", controls.get("operated after expiry", 0)
     yield "**without a result**", controls.get("without a result", 0)

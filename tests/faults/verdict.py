@@ -173,18 +173,17 @@ def judge_controls(field, commands, wall_minus_steady):
         if len(times) > 1:
             wrong.append(f"{command} operated {len(times)} times: {times}")
             counts["operated twice"] += 1
-        if command.forgotten():
-            wrong.append(f"{command} was answered for, and operated later: {times}")
-            counts["operated after an answer"] += 1
         if outcome == "done" and not times:
             wrong.append(f"{command} is done and did not operate")
         if outcome == "refused" and times:
             wrong.append(f"{command} was refused and operated")
-        if command.straddled:
-            counts["across a jump of the clock"] += 1
-            continue
         for when, name in times:
             left = left_at(field.line_of(name), when, wall_minus_steady)
+            if left > command.answered_at() + LATE_S:
+                wrong.append(f"{command} operated after it was answered for: {times}")
+                counts["operated after an answer"] += 1
+            if command.straddled:
+                continue
             latest = max(latest, left - command.until)
             if left > command.until + LATE_S:
                 wrong.append(f"{command} operated {when - command.until:.3f} s after it expired")
