@@ -528,7 +528,9 @@ static const struct gw_key outstation_rows[] = {
      .fallback = "true",
      OUTSTATION(enabled),
      .help = "false: known, but not connected."},
-    {.name = "points", PLANNED, .help = "Overrides of the mapping's points."},
+    {.name = "points",
+     .schema = "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\"]}}",
+     .help = "Changes of the mapping's points, by name, and points of its own."},
 };
 const struct gw_keys gw_outstation_keys = {"an outstation", outstation_rows,
                                            COUNT(outstation_rows)};

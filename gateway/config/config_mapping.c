@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "gateway/config/config_loader.h"
-#include "gateway/mapping/mapping_load.h"
+#include "gateway/mapping/mapping_override.h"
 
 static struct gw_mapping_file *add_file(struct gw_loader *loader)
 {
@@ -134,12 +134,49 @@ static bool add_vars(struct gw_loader *loader, const struct gw_mapping_file *fil
     return true;
 }
 
+/* Its own points and controls, NULL where it has none; false: an error was added. */
+static bool find_overrides(const struct gw_source *source, const struct gw_json_path *element,
+                           const char *mapping, struct gw_mapping_overrides *overrides)
+{
+    static const char *const keys[] = {"points", "controls"};
+    const json_t *lists[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct gw_json_path step = {.parent = element, .key = keys[i]};
+        lists[i] = json_object_get(source->object, keys[i]);
+        if (i && !json_is_array(lists[i])) /* false: there are none; else it was told */
+            lists[i] = NULL;
+        if (lists[i] && !mapping) {
+            gw_json_error_key(source->file, &step,
+                              "they change a mapping, and this outstation has none");
+            return false;
+        }
+    }
+    *overrides = (struct gw_mapping_overrides){
+        .file = source->file, .path = element, .points = lists[0], .controls = lists[1]};
+    return true;
+}
+
+/* With overrides it is this outstation's alone. */
+static const struct gw_mapping *own_instance(struct gw_loader *loader,
+                                             const struct gw_mapping_file *file,
+                                             const struct gw_mapping_overrides *overrides,
+                                             const struct gw_outstation_config *outstation)
+{
+    const struct gw_mapping *mapping =
+        gw_mapping_compile_over(&file->json, overrides, outstation->name, outstation->vars,
+                                outstation->var_count, loader->mapping_arena);
+    return mapping ? add_mapping(loader, mapping) : NULL;
+}
+
 bool gw_loader_mapping(struct gw_loader *loader, const struct gw_source *source, const char *name,
                        struct gw_outstation_config *outstation)
 {
     struct gw_source_path path;
     struct gw_json_path step = {.parent = gw_source_path(source, &path), .key = "mapping"};
+    struct gw_mapping_overrides overrides;
     outstation->mapping = gw_mapping_none();
+    if (!find_overrides(source, step.parent, name, &overrides))
+        return false;
     if (!name)
         return true;
     if (!loader->mapping_paths)
@@ -149,7 +186,9 @@ bool gw_loader_mapping(struct gw_loader *loader, const struct gw_source *source,
     struct gw_mapping_file *file = open_file(loader, source, &step, name);
     if (!file || file->failed || !add_vars(loader, file, outstation))
         return false;
-    const struct gw_mapping *mapping = instance(loader, file, outstation);
+    bool own = overrides.points || overrides.controls;
+    const struct gw_mapping *mapping = own ? own_instance(loader, file, &overrides, outstation)
+                                           : instance(loader, file, outstation);
     if (mapping)
         outstation->mapping = mapping;
     return mapping != NULL;

@@ -47,18 +47,24 @@ static void read_unsolicited(const struct gw_reader *reader, const json_t *value
         read_classes(reader, value, path, 1, &profile->unsolicited);
 }
 
+static bool is_of_outstation(const struct gw_json_path *path)
+{
+    while (path && path->parent)
+        path = path->parent;
+    return path && path->key && strcmp(path->key, "outstations") == 0;
+}
+
+/* An outstation's list is of its mapping. */
 static void read_controls(const struct gw_reader *reader, const json_t *value,
                           const struct gw_json_path *path, void *field)
 {
     bool *controls = field;
+    bool outstation = is_of_outstation(path);
     if (json_is_boolean(value))
         *controls = json_is_true(value);
-    else if (json_is_object(value) || json_is_array(value))
-        gw_json_error(reader->file, path,
-                      "overrides of controls are not built yet in this version: only true or "
-                      "false");
-    else
-        gw_keys_expected(reader, path, "true or false");
+    else if (!outstation || !json_is_array(value))
+        gw_keys_expected(reader, path, "true or false%s",
+                         outstation ? ", or a list of controls" : "");
 }
 
 static const struct gw_word command_words[] = {
@@ -499,8 +505,10 @@ static const struct gw_key profile_rows[] = {
      .read = read_controls,
      .fallback = "true",
      PROFILE(controls),
-     .schema = "{\"type\":\"boolean\"}",
-     .help = "Controls of this outstation."},
+     .schema = "{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"array\",\"items\":{\"type\":"
+               "\"object\",\"required\":[\"name\"]}}]}",
+     .help = "Controls of this outstation; false = none. In an outstation also a list: changes of "
+             "the mapping's, by name, and controls of its own."},
     {.name = "commands",
      .read = read_commands,
      .fallback = "[\"integrity\"]",

@@ -10,11 +10,95 @@
 
 #include "gateway/base/memory.h"
 
-enum { PATH_TEXT = 256 };
+enum { PATH_TEXT = 256, STEPS_MAX = 16 };
 
 static void add(const struct gw_json_file *file, bool warning, enum gw_json_part part,
                 const struct gw_json_path *path, const char *format, va_list arguments)
     __attribute__((format(printf, 5, 0)));
+
+/* Where a path of the tree stands. */
+struct spot {
+    const struct gw_json_file *file;
+    struct gw_json_place place;
+    char path[PATH_TEXT]; /* there */
+};
+
+static bool locate(struct spot *spot, const struct gw_json_file *file,
+                   const struct gw_json_path *path, enum gw_json_part part)
+{
+    spot->file = file;
+    spot->place = (struct gw_json_place){0};
+    gw_json_path_format(path, spot->path, sizeof spot->path);
+    return file->text && gw_json_locate(file->text, file->length, path, part, &spot->place);
+}
+
+/* The steps of a path, from the top on; 0: more than there is room for. */
+static size_t steps_of(const struct gw_json_path *path, struct gw_json_path steps[STEPS_MAX])
+{
+    size_t count = 0;
+    for (const struct gw_json_path *step = path; step; step = step->parent)
+        count++;
+    if (count > STEPS_MAX)
+        return 0;
+    for (size_t i = count; i > 0; i--, path = path->parent)
+        steps[i - 1] = *path;
+    return count;
+}
+
+static const struct gw_json_origin *origin_of(const struct gw_json_overlay *overlay,
+                                              const struct gw_json_path *list, size_t index)
+{
+    for (size_t i = 0; i < sizeof overlay->lists / sizeof *overlay->lists; i++)
+        if (list->key && overlay->lists[i].key && strcmp(list->key, overlay->lists[i].key) == 0)
+            return index < overlay->lists[i].count ? &overlay->lists[i].origins[index] : NULL;
+    return NULL;
+}
+
+/* The same path below another top, in the element `index` there. */
+static bool locate_below(struct spot *spot, const struct gw_json_file *file,
+                         const struct gw_json_path *top, struct gw_json_path *steps, size_t count,
+                         size_t index, enum gw_json_part part)
+{
+    steps[1].index = index;
+    steps[0].parent = top;
+    for (size_t i = 1; i < count; i++)
+        steps[i].parent = &steps[i - 1];
+    return locate(spot, file, &steps[count - 1], part);
+}
+
+/* What an overlay has of an element is what counts; the rest is the file's own. */
+static bool find(struct spot *spot, const struct gw_json_file *file,
+                 const struct gw_json_path *path, enum gw_json_part part)
+{
+    struct gw_json_path steps[STEPS_MAX];
+    const struct gw_json_overlay *overlay = file->overlay;
+    *spot = (struct spot){.file = file};
+    size_t count = overlay ? steps_of(path, steps) : 0;
+    const struct gw_json_origin *origin =
+        count > 1 ? origin_of(overlay, &steps[0], steps[1].index) : NULL;
+    if (!origin)
+        return locate(spot, file, path, part);
+    return (origin->other != SIZE_MAX &&
+            locate_below(spot, overlay->file, overlay->path, steps, count, origin->other, part)) ||
+           (origin->own != SIZE_MAX &&
+            locate_below(spot, file, NULL, steps, count, origin->own, part));
+}
+
+/* Or what it would be a part of. */
+static void find_near(struct spot *spot, const struct gw_json_file *file,
+                      const struct gw_json_path *path, enum gw_json_part part)
+{
+    while (!find(spot, file, path, part) && file->overlay && path) {
+        path = path->parent;
+        part = GW_JSON_VALUE;
+    }
+}
+
+bool gw_json_stands(const struct gw_json_file *file, const struct gw_json_path *path)
+{
+    struct spot spot;
+    return find(&spot, file, path, GW_JSON_VALUE);
+}
 
 /* Whether it was already told that a `${NAME}` in the value there is not set: what else is wrong
  * with it follows from that. */
@@ -34,15 +118,12 @@ static bool is_unset(const struct gw_json_file *file, const struct gw_json_place
 static void add(const struct gw_json_file *file, bool warning, enum gw_json_part part,
                 const struct gw_json_path *path, const char *format, va_list arguments)
 {
-    char text[PATH_TEXT];
-    struct gw_json_place place = {0};
-    gw_json_path_format(path, text, sizeof text);
-    if (file->text)
-        gw_json_locate(file->text, file->length, path, part, &place);
-    if (is_unset(file, &place))
+    struct spot spot;
+    find_near(&spot, file, path, part);
+    if (is_unset(spot.file, &spot.place))
         return;
-    gw_config_errors_addv(file->errors, warning, file->path, place.line, place.column, text, format,
-                          arguments);
+    gw_config_errors_addv(file->errors, warning, spot.file->path, spot.place.line,
+                          spot.place.column, spot.path, format, arguments);
 }
 
 void gw_json_error(const struct gw_json_file *file, const struct gw_json_path *path,
@@ -75,20 +156,21 @@ void gw_json_warning(const struct gw_json_file *file, const struct gw_json_path 
 void gw_json_place_format(const struct gw_json_file *file, const struct gw_json_path *path,
                           char *buffer, size_t size)
 {
-    struct gw_json_place place = {0};
-    gw_json_locate(file->text, file->length, path, GW_JSON_VALUE, &place);
-    snprintf(buffer, size, "%s:%u", file->path, place.line);
+    struct spot spot;
+    find(&spot, file, path, GW_JSON_VALUE);
+    snprintf(buffer, size, "%s:%u", spot.file->path, spot.place.line);
 }
 
 void gw_json_found(const struct gw_json_file *file, const struct gw_json_path *path, char *buffer,
                    size_t size)
 {
-    struct gw_json_place place = {0};
-    if (!gw_json_locate(file->text, file->length, path, GW_JSON_VALUE, &place)) {
+    struct spot spot;
+    if (!find(&spot, file, path, GW_JSON_VALUE)) {
         snprintf(buffer, size, "nothing");
         return;
     }
-    const char *text = file->text + place.offset;
+    const struct gw_json_place place = spot.place;
+    const char *text = spot.file->text + place.offset;
     bool is_short = place.length <= 40 && !memchr(text, '\n', place.length);
     if ((*text == '{' || *text == '[') && !is_short) {
         snprintf(buffer, size, "%s", *text == '{' ? "an object" : "a list");

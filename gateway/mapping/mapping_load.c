@@ -304,9 +304,7 @@ static void add_twice(const struct gw_mapping_compiler *c, uint32_t first, uint3
     struct gw_json_path list = {.key = "points"};
     struct gw_json_path path = {.parent = &list, .index = second};
     struct gw_json_path step = {.parent = &path, .key = key};
-    struct gw_json_place unused;
-    bool written =
-        gw_json_locate(c->reader.file->text, c->reader.file->length, &step, GW_JSON_VALUE, &unused);
+    bool written = gw_json_stands(c->reader.file, &step);
     element_place(c, first, place, sizeof place);
     gw_json_error(c->reader.file, written ? &step : &path, "%s%s, also at %s", name, what, place);
 }
