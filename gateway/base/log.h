@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: one line an event on standard error, logfmt or JSON, secrets never. */
+/* The log: one line an event on standard error, logfmt or JSON, secrets never. A line that would
+ * have to wait for its reader is left out, and counted in the next one. */
 #ifndef GW_LOG_H
 #define GW_LOG_H
 
