@@ -6,6 +6,7 @@
 
 #include "gateway/command/command.h"
 #include "gateway/command/command_message.h"
+#include "tests/lib/config_of.h"
 #include "tests/lib/control_bench.h"
 
 struct command_bench {
@@ -113,15 +114,7 @@ static inline struct gw_config *command_bench_config(void)
         "{\"device\": \"meter\", \"points\": ["
         " {\"name\": \"current-a\", \"type\": \"analog_input\", \"index\": 4, \"scale\": 0.1},"
         " {\"name\": \"energy\", \"type\": \"counter\", \"index\": 0}]}";
-    const struct gw_config_text texts[] = {{"gateway.json", text, sizeof text - 1},
-                                           {"meter.json", mapping, sizeof mapping - 1}};
-    struct gw_config_errors errors = {0};
-    struct gw_config *config = NULL;
-    gw_config_load_texts(texts, 2, &config, &errors);
-    if (!config)
-        gw_config_errors_print(&errors, stderr);
-    gw_config_errors_free(&errors);
-    return config;
+    return config_of(text, "meter.json", mapping);
 }
 
 static inline struct gw_commands_host command_bench_calls(const char *switch_file)

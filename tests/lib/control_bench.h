@@ -10,6 +10,7 @@
 
 #include "gateway/command/control.h"
 #include "gateway/command/ledger_keeper.h"
+#include "tests/lib/config_of.h"
 
 struct control_bench {
     struct gw_ledger_keeper *keeper;
@@ -113,15 +114,7 @@ static inline struct gw_config *bench_config(void)
         "  {\"name\": \"level\", \"type\": \"analog_output\", \"index\": 4,"
         "   \"encoding\": \"int16\", \"scale\": 0.1, \"min\": -10, \"max\": 100,"
         "   \"max_per_minute\": 1000, \"feedback\": {\"point\": \"level\"}}]}";
-    const struct gw_config_text texts[] = {{"gateway.json", gateway, sizeof gateway - 1},
-                                           {"recloser.json", mapping, sizeof mapping - 1}};
-    struct gw_config_errors errors = {0};
-    struct gw_config *config = NULL;
-    gw_config_load_texts(texts, 2, &config, &errors);
-    if (!config)
-        gw_config_errors_print(&errors, stderr);
-    gw_config_errors_free(&errors);
-    return config;
+    return config_of(gateway, "recloser.json", mapping);
 }
 
 static inline struct gw_controls_host bench_calls(const char *switch_file)

@@ -13,6 +13,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/gateway.h"
+#include "tests/lib/config_of.h"
 #include "tests/lib/fake_mqtt.h"
 #include "tests/lib/patience.h"
 #include "tests/lib/peer.h"
@@ -29,16 +30,10 @@ struct site {
 static inline struct gw_config *site_load(const char *gateway, const char *mapping, uint16_t port)
 {
     char text[4096];
-    struct gw_config_errors errors = {0};
-    struct gw_config *config = NULL;
     const char *mark = strstr(gateway, "PORT");
     snprintf(text, sizeof text, "%.*s%u%s", (int)(mark - gateway), gateway, port, mark + 4);
-    const struct gw_config_text texts[] = {{"gateway.json", text, strlen(text)},
-                                           {"device.json", mapping, strlen(mapping)}};
-    int error = gw_config_load_texts(texts, 2, &config, &errors);
-    gw_config_errors_print(&errors, stderr);
-    gw_config_errors_free(&errors);
-    assert_int_equal(error, 0);
+    struct gw_config *config = config_of(text, "device.json", mapping);
+    assert_non_null(config);
     return config;
 }
 

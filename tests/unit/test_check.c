@@ -12,6 +12,7 @@
 
 #include "gateway/base/memory.h"
 #include "gateway/check.h"
+#include "tests/lib/config_of.h"
 
 static char *printed(void (*print)(FILE *out, const struct gw_config *config),
                      struct gw_config *config)
@@ -95,11 +96,8 @@ static void test_channels(void **state)
         "at "
         "a time), master 1 to outstation 10\n",
     };
-    const struct gw_config_text texts[] = {{"gateway.json", gateway, strlen(gateway)}};
-    struct gw_config_errors errors = {0};
-    struct gw_config *config = NULL;
-    assert_int_equal(gw_config_load_texts(texts, 1, &config, &errors), 0);
-    gw_config_errors_free(&errors);
+    struct gw_config *config = config_of(gateway, NULL, NULL);
+    assert_non_null(config);
     assert_ptr_equal(config->outstations[0].behind, &config->outstations[1]);
     char *text = printed(gw_check_print, config);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

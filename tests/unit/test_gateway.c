@@ -10,8 +10,6 @@ static struct gw_config *thousands(void)
 {
     size_t size = (size_t)OUTSTATIONS * TEXT_OCTETS + 200;
     char *text = malloc(size);
-    struct gw_config_errors errors = {0};
-    struct gw_config *config = NULL;
     size_t at = (size_t)snprintf(text, size,
                                  "{\"gateway\":\"g\",\"mqtt\":{\"url\":\"mqtt://x\"},"
                                  "\"channels\":[{\"name\":\"line\",\"type\":\"tcp\","
@@ -22,9 +20,8 @@ static struct gw_config *thousands(void)
                                "\"address\":%u}",
                                i ? "," : "", i, i);
     snprintf(text + at, size - at, "]}");
-    const struct gw_config_text texts[] = {{"gateway.json", text, strlen(text)}};
-    assert_int_equal(gw_config_load_texts(texts, 1, &config, &errors), 0);
-    gw_config_errors_free(&errors);
+    struct gw_config *config = config_of(text, NULL, NULL);
+    assert_non_null(config);
     free(text);
     return config;
 }

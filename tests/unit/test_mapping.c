@@ -12,6 +12,7 @@
 #include "dnp3/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/config/config.h"
+#include "tests/lib/config_of.h"
 
 static const char gateway_text[] =
     "{\"gateway\":\"g\",\"mqtt\":{\"url\":\"mqtt://b\"},\"outstations\":["
@@ -61,15 +62,10 @@ static const struct gw_mapping *mapping;
 static int set_up(void **state)
 {
     (void)state;
-    struct gw_config_text texts[] = {{"g.json", gateway_text, strlen(gateway_text)},
-                                     {"m.json", mapping_text, strlen(mapping_text)}};
-    struct gw_config_errors errors = {0};
-    int result = gw_config_load_texts(texts, 2, &config, &errors);
-    gw_config_errors_print(&errors, stderr);
-    gw_config_errors_free(&errors);
-    if (result == 0)
+    config = config_of(gateway_text, "m.json", mapping_text);
+    if (config)
         mapping = config->outstations[0].mapping;
-    return result;
+    return config ? 0 : -1;
 }
 
 static int tear_down(void **state)

@@ -11,6 +11,7 @@
 
 #include "gateway/base/memory.h"
 #include "gateway/config/config.h"
+#include "tests/lib/config_of.h"
 
 static const char gateway[] =
     "{\"gateway\":\"g\",\"mqtt\":{\"url\":\"mqtt://x\"},\"outstations\":[{\"name\":\"a\","
@@ -29,11 +30,8 @@ struct fixture {
 
 static void create(struct fixture *f)
 {
-    struct gw_config_errors errors = {0};
-    const struct gw_config_text texts[] = {{"gateway.json", gateway, strlen(gateway)},
-                                           {"device.json", device, strlen(device)}};
-    assert_int_equal(gw_config_load_texts(texts, 2, &f->config, &errors), 0);
-    gw_config_errors_free(&errors);
+    f->config = config_of(gateway, "device.json", device);
+    assert_non_null(f->config);
     f->mapping = f->config->outstations[0].mapping;
     assert_int_equal(gw_point_store_init(&f->store, f->mapping), 0);
 }
