@@ -87,7 +87,10 @@ static void print_gateway(FILE *out, const struct gw_config *config)
                     : "");
     fprintf(out, "  clock       %s\n", clocks[config->clock]);
     fprintf(out, "  controls    %s\n",
-            config->controls ? "on" : "off: nothing is operated or written");
+            config->controls
+                ? "on"
+                : "off: nothing is operated or written but clocks (time_sync), restart "
+                  "flags (clear_restart) and who reports by itself");
     print_own_topics(out, config);
 }
 
