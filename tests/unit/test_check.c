@@ -147,9 +147,26 @@ static void test_acl(void **state)
     free(text);
 }
 
+/* Clocks are set all the same, so it must not say that nothing is written. */
+static void test_controls_off(void **state)
+{
+    static const char text[] =
+        "{\"gateway\":\"g\",\"mqtt\":{\"url\":\"mqtt://b\"},\"controls\":false}";
+    const struct gw_config_text texts[] = {{"gateway.json", text, sizeof text - 1}};
+    struct gw_config_errors errors = {0};
+    struct gw_config *config = NULL;
+    (void)state;
+    assert_int_equal(gw_config_load_texts(texts, 1, &config, &errors), 0);
+    gw_config_errors_free(&errors);
+    char *shown = printed(gw_check_print, config);
+    assert_non_null(strstr(shown, "  controls    off: nothing is operated or written but clocks "));
+    free(shown);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_report),
+                                       cmocka_unit_test(test_controls_off),
                                        cmocka_unit_test(test_channels), cmocka_unit_test(test_acl)};
     gw_memory_adopt();
     return cmocka_run_group_tests(tests, NULL, NULL);
