@@ -9,7 +9,7 @@
 #include "gateway/channel/listener.h"
 
 enum {
-    POOL_MIN = 16, /* fragments of several segments under way at once: one in 16 lines, */
+    POOL_MIN = 16, /* fragments of several segments under way at once: one in 16 outstations */
     POOL_SHARE = 16
 };
 
@@ -32,7 +32,7 @@ static bool has_listeners(const struct gw_config *config)
 
 static bool create_shared(struct gw_lines *lines, uv_loop_t *loop)
 {
-    size_t buffers = POOL_MIN + lines->config->channel_count / POOL_SHARE;
+    size_t buffers = POOL_MIN + lines->config->outstation_count / POOL_SHARE;
     struct gw_line_shared *shared = &lines->shared;
     shared->loop = loop;
     shared->allocator = gw_memory_dnp3();
