@@ -249,17 +249,21 @@ class Simulator(unittest.TestCase):
         tally = os.path.join(self.folder, "tally")
         sim = self.start("--numbered", "--events-per-second", "1000", "--tally", tally)
         Line(self, self.port)  # it is there
+        asked = 1
+        while not self.counts(sim, asked)["events"]:
+            asked += 1
         sim.send_signal(signal.SIGUSR2)
-        for answers in (1, 2):  # before the second one it has looked at what it was told
-            self.counts(sim, answers)
+        for _ in range(2):  # before the second answer it has looked at what it was told
+            asked += 1
+            self.counts(sim, asked)
 
         def text():
             with open(tally, encoding="ascii") as file:
                 return file.read()
         before = text()
-        self.assertGreater(self.counts(sim, 3)["events"], 0)
+        stopped = self.counts(sim, asked + 1)
         time.sleep(0.1)
-        self.assertEqual(self.counts(sim, 4), self.counts(sim, 5))
+        self.assertEqual(self.counts(sim, asked + 2), stopped)
         self.assertEqual(text(), before)
         self.assertIsNone(sim.poll())
 
