@@ -155,34 +155,38 @@ void gw_session_refused(struct gw_session *s, uint32_t token)
     gw_line_pump(s->line);
 }
 
-int gw_session_operate(struct gw_session *s, struct dnp3_command_request *request)
+static bool may_ask(const struct gw_session *s)
 {
-    if (!s->association || !gw_session_is_proved(s) || gw_session_sleeps(s))
-        return DNP3_ERR_OFFLINE;
-    int error = dnp3_association_command(s->association, request);
+    return s->association && gw_session_is_proved(s);
+}
+
+/* What the library took leaves at once, where the line is free. */
+static int send_on(struct gw_session *s, int error)
+{
     if (!error)
         gw_line_pump(s->line);
     return error;
+}
+
+int gw_session_operate(struct gw_session *s, struct dnp3_command_request *request)
+{
+    if (!may_ask(s) || gw_session_sleeps(s))
+        return DNP3_ERR_OFFLINE;
+    return send_on(s, dnp3_association_command(s->association, request));
 }
 
 int gw_session_request(struct gw_session *s, struct dnp3_request *request)
 {
-    if (!s->association || !gw_session_is_proved(s))
+    if (!may_ask(s))
         return DNP3_ERR_OFFLINE;
-    int error = dnp3_association_request(s->association, request);
-    if (!error)
-        gw_line_pump(s->line);
-    return error;
+    return send_on(s, dnp3_association_request(s->association, request));
 }
 
 int gw_session_file(struct gw_session *s, struct dnp3_file_transfer *transfer)
 {
-    if (!s->association || !gw_session_is_proved(s))
+    if (!may_ask(s))
         return DNP3_ERR_OFFLINE;
-    int error = dnp3_association_file(s->association, transfer);
-    if (!error)
-        gw_line_pump(s->line);
-    return error;
+    return send_on(s, dnp3_association_file(s->association, transfer));
 }
 
 /* Who shares the line hears a broadcast too. */
@@ -198,15 +202,12 @@ int gw_session_broadcast(struct gw_session *s, struct dnp3_broadcast *broadcast)
 {
     if (!s->association || !all_are_proved(s->line))
         return DNP3_ERR_OFFLINE;
-    int error = dnp3_master_broadcast(gw_line_master(s->line), broadcast);
-    if (!error)
-        gw_line_pump(s->line);
-    return error;
+    return send_on(s, dnp3_master_broadcast(gw_line_master(s->line), broadcast));
 }
 
 int gw_session_sync_time(struct gw_session *s)
 {
-    if (!s->association || !dnp3_association_online(s->association) || !gw_session_is_proved(s))
+    if (!may_ask(s) || !dnp3_association_online(s->association))
         return DNP3_ERR_OFFLINE;
     int error = dnp3_association_demand(s->association, DNP3_DEMAND_TIME);
     gw_line_pump(s->line);
