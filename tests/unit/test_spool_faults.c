@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mount.h>
@@ -26,6 +27,38 @@ static int fault(void *user)
 {
     (void)user;
     return atomic_load(&disk_error);
+}
+
+/* A disk that is waited for as often as it is allowed to be. */
+static struct {
+    sem_t allowed;
+    unsigned waits;   /* the writer's, until it has come to rest */
+    unsigned fail_at; /* the wait that fails, 0: none */
+} gate;
+
+static int pass_gate(void *user)
+{
+    (void)user;
+    while (sem_wait(&gate.allowed))
+        ;
+    return ++gate.waits == gate.fail_at ? EIO : 0;
+}
+
+static void open_behind_gate(struct spool_bench *bench, unsigned fail_at)
+{
+    sem_init(&gate.allowed, 0, 0);
+    gate.waits = 0;
+    gate.fail_at = fail_at;
+    bench->options.fault = pass_gate;
+    bench->options.group_events = 1;
+    bench->options.group_ms = bench->options.delete_ms = 60000;
+    assert_true(bench_open(bench));
+}
+
+static void open_gate(unsigned waits)
+{
+    for (unsigned i = 0; i < waits; i++)
+        sem_post(&gate.allowed);
 }
 
 static int set_up_faults(void **state)
@@ -85,6 +118,69 @@ static void test_an_error_is_not_safe(void **state)
     assert_true(gw_spool_next(bench->spool, &record));
     assert_int_equal(record.message.id_count, 5);
     assert_false(gw_spool_next(bench->spool, &record));
+}
+
+/* The wait of a commit is also that for the one before; nobody waits for another commit to come. */
+static void test_commits_share_their_waits(void **state)
+{
+    struct spool_bench *bench = *state;
+    open_behind_gate(bench, 0);
+    for (unsigned n = 1; n <= 3; n++)
+        assert_int_equal(bench_event(bench, n, n, 10, NULL), 0);
+    open_gate(3);
+    while (bench->durable < 2)
+        bench_turn(bench);
+    assert_int_equal(bench->durable, 2);
+    open_gate(1);
+    while (bench->durable < 3)
+        bench_turn(bench);
+    assert_int_equal(state_of(bench).commits, 3);
+    assert_int_equal(gate.waits, 4);
+    bench_event(bench, 1, 4, 10, NULL);
+    open_gate(2);
+    while (bench->durable < 4)
+        bench_turn(bench);
+    assert_int_equal(gate.waits, 6);
+    bench_close(bench);
+    sem_destroy(&gate.allowed);
+}
+
+/* What was written before and not waited for to its end is not safe either, and goes. */
+static void test_an_error_takes_the_commit_before_with_it(void **state)
+{
+    struct spool_bench *bench = *state;
+    uint64_t sequence;
+    open_behind_gate(bench, 4);
+    bench_event(bench, 1, 1, 10, &sequence);
+    open_gate(2);
+    while (!bench->durable)
+        bench_turn(bench);
+    assert_int_equal(gw_spool_delete(bench->spool, sequence, 1), 0); /* comes with the next event */
+    bench_event(bench, 2, 2, 10, NULL);
+    gw_spool_keep(bench->spool, GW_SPOOL_SPACE_LEDGER, "k", 1, "v", 1, bench, 1);
+    open_gate(1);
+    bench_event(bench, 3, 3, 10, NULL);
+    assert_int_equal(bench->durable + bench->not_safe, 1);
+    open_gate(1);
+    while (bench->not_safe < 2 || !bench->not_kept)
+        bench_turn(bench);
+    assert_int_equal(bench->durable, 1);
+    assert_int_equal(state_of(bench).messages, 1);
+    open_gate(2);
+    wait_until(bench, GW_SPOOL_IS_OK);
+    assert_int_equal(state_of(bench).messages, 0); /* the delete has been in the file all along */
+    open_gate(9); /* all that come */
+    bench_event(bench, 2, 4, 10, NULL);
+    bench_settle(bench);
+    assert_int_equal(bench->durable, 2);
+    bench_close(bench);
+    sem_destroy(&gate.allowed);
+    bench->options.fault = NULL;
+    assert_true(bench_open(bench));
+    assert_int_equal(state_of(bench).messages, 1);
+    assert_false(gw_spool_behind(bench->spool, 1));
+    assert_true(gw_spool_behind(bench->spool, 2));
+    assert_false(gw_spool_behind(bench->spool, 3));
 }
 
 /* What was to be forgotten is, once the disk is back. */
@@ -374,6 +470,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_faults, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_an_error_is_not_safe),
+        TEST(test_commits_share_their_waits),
+        TEST(test_an_error_takes_the_commit_before_with_it),
         TEST(test_deletes_outlive_an_error),
         TEST(test_deleted_while_a_commit_fails),
         TEST(test_stop_while_it_fails),
