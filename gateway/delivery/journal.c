@@ -12,7 +12,10 @@
 #include "gateway/base/sequence_set.h"
 
 enum {
-    LOADED_MAX = 64,  /* so many may be under way from the spool; live ones pass between */
+    /* So many may be under way from the spool; live ones pass between. As many as a fragment holds:
+     * where its last ones are still there when the next fragment comes, that goes behind them, and
+     * so on. */
+    LOADED_MAX = 256,
     LOADED_SHARE = 4, /* of what may wait for a slow broker */
     GONE_MAX = 1024,  /* more, and what was read is read again */
     UNDELETED_MAX = 256,

@@ -68,7 +68,7 @@ static void opens_what_is_damaged(void **state)
 }
 
 /* An outbox in front of a broker that takes as many as the test says. */
-enum { OUTBOX = 64, TOPIC_EVENTS = 12 };
+enum { OUTBOX = 64, TOPIC_EVENTS = 12, FRAGMENT_EVENTS = 170 };
 
 struct site {
     struct spool_bench bench;
@@ -123,7 +123,8 @@ static void note_stopped(void *user)
     ((struct site *)user)->stopped = true;
 }
 
-static void open_site(struct site *site)
+/* In the folder of `site->bench`. */
+static void open_site(struct site *site, uint32_t messages)
 {
     static const struct gw_outbox_callbacks outbox_callbacks = {.safe = safe};
     static const struct gw_journal_callbacks callbacks = {
@@ -131,12 +132,12 @@ static void open_site(struct site *site)
     const struct gw_outbox_sink sink = {.publish = publish, .window = window, .user = site};
     struct gw_outbox_options outbox;
     char why[GW_SPOOL_WHY];
-    bench_folder(&site->bench);
     gw_outbox_options_default(&outbox);
-    outbox.messages = OUTBOX;
+    outbox.messages = messages;
     outbox.reserve_messages = 2;
     const struct gw_journal_options options = {
-        .path = site->bench.path, .max_mb = 4, .outbox_messages = OUTBOX};
+        .path = site->bench.path, .max_mb = 4, .outbox_messages = messages};
+    site->stopped = false;
     uv_loop_init(&site->loop);
     patience_init(&site->patience, &site->loop);
     site->outbox = gw_outbox_create(&outbox, &sink, &outbox_callbacks, site);
@@ -152,7 +153,6 @@ static void close_site(struct site *site)
     gw_outbox_free(site->outbox);
     patience_close(&site->patience);
     uv_loop_close(&site->loop);
-    bench_remove(&site->bench);
 }
 
 static struct gw_outbox_message message_of(const unsigned *number, bool event)
@@ -192,7 +192,8 @@ static void what_is_read_back_keeps_its_order(void **state)
     struct site site = {0};
     struct gw_outbox_state outbox;
     unsigned number = 0;
-    open_site(&site);
+    bench_folder(&site.bench);
+    open_site(&site, OUTBOX);
     for (unsigned i = 0; i < OUTBOX / 2; i++) {
         const struct gw_outbox_message result = message_of(&number, false);
         assert_int_equal(gw_outbox_send(site.outbox, &result), 0);
@@ -212,11 +213,55 @@ static void what_is_read_back_keeps_its_order(void **state)
     gw_outbox_state(site.outbox, &outbox);
     assert_int_equal(outbox.relieved, 0); /* none was read in vain */
     close_site(&site);
+    bench_remove(&site.bench);
+}
+
+/* One event of each point. */
+static void put_fragment(struct site *site)
+{
+    assert_int_equal(gw_outbox_begin(site->outbox, site, 1, true), 0);
+    for (unsigned point = 0; point < FRAGMENT_EVENTS; point++) {
+        char topic[16];
+        struct gw_outbox_message message = message_of(&point, true);
+        message.topic = topic;
+        message.topic_len = (size_t)snprintf(topic, sizeof topic, "point-%u", point);
+        assert_int_equal(gw_outbox_put(site->outbox, &message), 0);
+    }
+    assert_int_equal(gw_outbox_commit(site->outbox), 0);
+}
+
+static struct gw_outbox_state outbox_of(const struct site *site)
+{
+    struct gw_outbox_state state;
+    gw_outbox_state(site->outbox, &state);
+    return state;
+}
+
+/* So that the next one, with the same points, need not go behind it. */
+static void a_fragment_is_read_back_at_once(void **state)
+{
+    (void)state;
+    struct site site = {0};
+    bench_folder(&site.bench);
+    open_site(&site, 8192);
+    put_fragment(&site);
+    assert_int_equal(gw_outbox_secure(site.outbox, &site, 1), 0);
+    wait_for(&site, site.safe == 1);
+    close_site(&site);
+    open_site(&site, 8192);
+    site.online = true;
+    gw_journal_pump(site.journal);
+    wait_for(&site, outbox_of(&site).loaded == FRAGMENT_EVENTS);
+    assert_false(gw_journal_behind(site.journal, "point-0", 7));
+    assert_false(gw_journal_behind(site.journal, "point-169", 9));
+    close_site(&site);
+    bench_remove(&site.bench);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(opens_what_is_damaged),
-                                       cmocka_unit_test(what_is_read_back_keeps_its_order)};
+                                       cmocka_unit_test(what_is_read_back_keeps_its_order),
+                                       cmocka_unit_test(a_fragment_is_read_back_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
