@@ -169,7 +169,7 @@ static void test_an_error_takes_the_commit_before_with_it(void **state)
     open_gate(2);
     wait_until(bench, GW_SPOOL_IS_OK);
     assert_int_equal(state_of(bench).messages, 0); /* the delete has been in the file all along */
-    open_gate(9); /* all that come */
+    open_gate(9);                                  /* all that come */
     bench_event(bench, 2, 4, 10, NULL);
     bench_settle(bench);
     assert_int_equal(bench->durable, 2);
