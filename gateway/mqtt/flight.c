@@ -22,13 +22,13 @@ _Static_assert(2 * FLIGHT_OCTETS <= GW_BROKER_ROOM, "what is in flight has room 
 void gw_flight_open(struct gw_flight *flight, struct gw_broker *broker, int version,
                     const struct gw_mqtt_connection *connection)
 {
-    size_t most = connection->receive_maximum;
+    size_t most = connection->receive_maximum ? connection->receive_maximum : 1;
     *flight = (struct gw_flight){.broker = broker,
                                  .connection = *connection,
                                  .version = version,
-                                 .window = most > GW_MQTT_WINDOW_MAX ? GW_MQTT_WINDOW_MAX
-                                           : most > 1                ? most - 1
-                                                                     : 1};
+                                 .window = most < GW_MQTT_WINDOW_MAX ? most : GW_MQTT_WINDOW_MAX};
+    for (size_t slot = GW_MQTT_WINDOW_MAX; slot > 0; slot--)
+        flight->spare[flight->spares++] = (uint8_t)(slot - 1);
 }
 
 void gw_flight_close(struct gw_flight *flight)
@@ -49,18 +49,10 @@ static void end(struct gw_flight *flight, uint64_t id, int code)
     flight->ended[at] = (struct gw_flight_end){.id = id, .code = code};
 }
 
-/* There is one: as many fly as there are slots at most. */
-static struct gw_flight_slot *free_slot(struct gw_flight *flight)
-{
-    struct gw_flight_slot *slot = flight->slots;
-    while (slot->packet_id)
-        slot++;
-    return slot;
-}
-
 static void leave(struct gw_flight *flight, struct gw_flight_slot *slot, int code)
 {
     slot->packet_id = 0;
+    flight->spare[flight->spares++] = (uint8_t)(slot - flight->slots);
     flight->octets -= slot->octets;
     flight->unwritten -= slot->unwritten;
     end(flight, slot->id, code);
@@ -83,11 +75,11 @@ int gw_flight_publish(struct gw_flight *flight, const struct gw_mqtt_publication
 {
     if (!gw_flight_window(flight))
         return GW_MQTT_BUSY;
-    struct gw_flight_slot *slot = free_slot(flight);
+    uint8_t spare = flight->spare[flight->spares - 1]; /* fewer fly than there are slots */
     struct gw_publish_packet packet = {
         .publication = publication,
         .version = flight->version,
-        .id = (uint16_t)(OWN_IDS + flight->serial * GW_MQTT_WINDOW_MAX + (slot - flight->slots)),
+        .id = (uint16_t)(OWN_IDS + flight->serial * GW_MQTT_WINDOW_MAX + spare),
         .retain = publication->retain && flight->connection.retain_available};
     size_t octets = gw_publish_packet_size(&packet);
     int code = refusal(flight, publication, octets);
@@ -103,6 +95,8 @@ int gw_flight_publish(struct gw_flight *flight, const struct gw_mqtt_publication
     if (!room)
         return GW_MQTT_BUSY;
     gw_publish_packet_write(&packet, room);
+    flight->spares--;
+    struct gw_flight_slot *slot = &flight->slots[spare];
     *slot = (struct gw_flight_slot){
         .id = id, .octets = octets, .packet_id = packet.id, .unwritten = !publication->qos};
     flight->serial = (uint16_t)((flight->serial + 1) % TURNS);

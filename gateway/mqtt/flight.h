@@ -34,6 +34,8 @@ struct gw_flight {
     bool starved;     /* somebody was turned away who is not told by an acknowledgement */
     uint16_t serial;
     struct gw_flight_slot slots[GW_MQTT_WINDOW_MAX];
+    uint8_t spare[GW_MQTT_WINDOW_MAX]; /* a stack of free slots */
+    size_t spares;
     struct gw_flight_end ended[GW_MQTT_WINDOW_MAX]; /* a ring, to be taken */
     size_t ended_from;
     size_t ended_count;

@@ -29,8 +29,9 @@ enum gw_mqtt_error {
 const char *gw_mqtt_error_text(int error);
 
 enum {
-    /* Paho sleeps when it reaches a limit itself, and its throughput does not grow beyond. */
-    GW_MQTT_WINDOW_MAX = 16,
+    /* In flight at most; the broker's receive maximum may be less. Several turns of a far one's
+     * line are worth having under way, and all of them come twice when it breaks. */
+    GW_MQTT_WINDOW_MAX = 64,
     GW_MQTT_FILTERS_MAX = 32
 };
 

@@ -21,9 +21,9 @@ OUTSTATIONS = 20
 POINTS = 50
 SETTLE_S = 2.5
 MEASURE_S = 4
-WINDOW = 16  # of the gateway
+WINDOW = 64  # of the gateway
 BARE_MESSAGES = 100000
-EVENTS_PER_SECOND = 50000  # more than the broker takes
+EVENTS_PER_SECOND = 200000  # more than the broker takes
 GOAL = 0.9
 RECEIVED = "$SYS/broker/messages/received"  # packets of every kind: here nearly all are PUBLISH
 

@@ -18,7 +18,7 @@
 #include "gateway/delivery/outbox.h"
 #include "gateway/mqtt/mqtt.h"
 
-enum { WINDOW = 16, ROUNDS_MAX = 99, PAYLOAD_MAX = 4096 };
+enum { WINDOW = GW_MQTT_WINDOW_MAX, ROUNDS_MAX = 99, PAYLOAD_MAX = 4096 };
 
 static const double GOAL = 0.9; /* of the bare publisher's rate */
 
