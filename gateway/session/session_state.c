@@ -260,19 +260,55 @@ static void answers(struct gw_session *s)
     gw_session_identity_ask(s);
 }
 
+/* Its line in the log, where it has one. */
+static void tell_event(const struct gw_session *s, enum dnp3_association_event event,
+                       unsigned detail)
+{
+    const char *name = s->config->name;
+    const char *function = dnp3_function_name((uint8_t)detail);
+    if (!function)
+        function = "a request";
+    switch (event) {
+    case DNP3_ASSOCIATION_TIMEOUT:
+        gw_log(GW_LOG_DEBUG, name, "no answer to %s in time", function);
+        break;
+    case DNP3_ASSOCIATION_STEP_REFUSED:
+        gw_log(GW_LOG_WARNING, name, "the outstation refuses %s: passed over", function);
+        break;
+    case DNP3_ASSOCIATION_OVERFLOWED:
+        gw_log(GW_LOG_WARNING, name,
+               "the outstation's event buffer overflowed: events were lost there");
+        break;
+    case DNP3_ASSOCIATION_TIME_ABANDONED:
+        gw_log(GW_LOG_WARNING, name, "its clock is not set: %u ms there and back are too long",
+               detail);
+        break;
+    case DNP3_ASSOCIATION_TIME_WRITTEN:
+    case DNP3_ASSOCIATION_TIME_REFUSED:
+    case DNP3_ASSOCIATION_RESTARTED:
+    case DNP3_ASSOCIATION_STARTUP_DONE:
+        gw_log(GW_LOG_INFO, name, "%s", dnp3_association_event_text(event));
+        break;
+    case DNP3_ASSOCIATION_BROADCAST_HEARD:
+    case DNP3_ASSOCIATION_BROADCAST_MISSED:
+        gw_log(GW_LOG_DEBUG, name, "%s", dnp3_association_event_text(event));
+        break;
+    default:
+        break;
+    }
+}
+
 void gw_session_on_event(void *user, enum dnp3_association_event event, unsigned detail)
 {
     struct gw_session *s = user;
-    const char *name = s->config->name;
-    const char *function = dnp3_function_name((uint8_t)detail);
     if (gw_session_is_proved(s))
         gw_session_deadbands_event(s, event);
+    tell_event(s, event, detail);
     switch (event) {
     case DNP3_ASSOCIATION_ONLINE:
         answers(s);
         break;
     case DNP3_ASSOCIATION_TIMEOUT:
-        gw_log(GW_LOG_DEBUG, name, "no answer to %s in time", function ? function : "a request");
         if (s->heard)
             gw_session_lost(s, GW_REASON_TIMEOUT, NULL);
         gw_line_discard_late(s->line, is_act(detail));
@@ -288,28 +324,13 @@ void gw_session_on_event(void *user, enum dnp3_association_event event, unsigned
     case DNP3_ASSOCIATION_PROBE_FAILED:
         gw_line_probed(s->line, event == DNP3_ASSOCIATION_PROBE_ANSWERED);
         break;
-    case DNP3_ASSOCIATION_STEP_REFUSED:
-        gw_log(GW_LOG_WARNING, name, "the outstation refuses %s: passed over",
-               function ? function : "a request");
-        break;
     case DNP3_ASSOCIATION_OVERFLOWED:
-        gw_log(GW_LOG_WARNING, name,
-               "the outstation's event buffer overflowed: events were lost there");
         s->status_due = true;
         gw_session_due(s);
         break;
     case DNP3_ASSOCIATION_TIME_WRITTEN:
     case DNP3_ASSOCIATION_TIME_REFUSED:
-        gw_log(GW_LOG_INFO, name, "%s", dnp3_association_event_text(event));
         gw_commands_time(s->shared->commands, s->config, event == DNP3_ASSOCIATION_TIME_WRITTEN);
-        break;
-    case DNP3_ASSOCIATION_RESTARTED:
-    case DNP3_ASSOCIATION_STARTUP_DONE:
-        gw_log(GW_LOG_INFO, name, "%s", dnp3_association_event_text(event));
-        break;
-    case DNP3_ASSOCIATION_TIME_ABANDONED:
-        gw_log(GW_LOG_WARNING, name, "its clock is not set: %u ms there and back are too long",
-               detail);
         break;
     case DNP3_ASSOCIATION_CONFIRM_LATE:
         gw_session_confirm_late(s);
@@ -317,10 +338,13 @@ void gw_session_on_event(void *user, enum dnp3_association_event event, unsigned
     case DNP3_ASSOCIATION_UNPROTECTED:
         unprotected(s);
         break;
+    case DNP3_ASSOCIATION_STEP_REFUSED:
+    case DNP3_ASSOCIATION_RESTARTED:
+    case DNP3_ASSOCIATION_STARTUP_DONE:
+    case DNP3_ASSOCIATION_TIME_ABANDONED:
     case DNP3_ASSOCIATION_BROADCAST_HEARD:
     case DNP3_ASSOCIATION_BROADCAST_MISSED:
-        gw_log(GW_LOG_DEBUG, name, "%s", dnp3_association_event_text(event));
-        break;
+        break; /* told, and no more */
     }
 }
 
