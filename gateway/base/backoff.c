@@ -37,3 +37,9 @@ void gw_backoff_reset(struct gw_backoff *backoff)
 {
     backoff->attempt = 0;
 }
+
+void gw_backoff_ended(struct gw_backoff *backoff, uint64_t lived_ms)
+{
+    if (lived_ms >= GW_BACKOFF_STABLE_MS)
+        gw_backoff_reset(backoff);
+}

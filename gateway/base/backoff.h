@@ -9,6 +9,10 @@
  * which accepts and closes at once is not met in a tight loop. */
 enum { GW_BACKOFF_FLOOR_MS = 50 };
 
+/* A connection that lived so long has proved itself. A peer that throws us out sooner, for another
+ * master or client took our place perhaps, is not to be met in an endless quarrel. */
+enum { GW_BACKOFF_STABLE_MS = 5000 };
+
 struct gw_backoff {
     uint32_t min_ms;
     uint32_t max_ms;
@@ -24,7 +28,11 @@ void gw_backoff_init(struct gw_backoff *backoff, uint32_t min_ms, uint32_t max_m
  */
 uint32_t gw_backoff_next(struct gw_backoff *backoff);
 
-/* To be called when a connection has proved itself. */
+/* To be called when what was waited for has come: the delays begin anew. */
 void gw_backoff_reset(struct gw_backoff *backoff);
+
+/* To be called when a connection ends that was of use for so long: as gw_backoff_reset(), where it
+ * has proved itself. */
+void gw_backoff_ended(struct gw_backoff *backoff, uint64_t lived_ms);
 
 #endif

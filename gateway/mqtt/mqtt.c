@@ -15,8 +15,6 @@
 #include "gateway/mqtt/wire.h"
 
 enum {
-    /* A connection that lived so long has proved itself: the backoff begins anew. */
-    STABLE_MS = 5000,
     LEAVE_MS = 2000, /* for DISCONNECT to go out when stopped */
     PULSE_MS = 500,
     /* Another client with our name ends our connection, and we would end its. */
@@ -403,12 +401,12 @@ static void on_closed(void *user, enum gw_broker_reason reason, const char *deta
         snprintf(mqtt->reason, sizeof mqtt->reason, "%s (%s)", detail,
                  gw_broker_reason_name(reason));
     log_reason(mqtt, was_online);
-    if (was_online)
+    if (was_online) {
         look_for_twin(mqtt);
-    if (was_online && uv_now(mqtt->loop) - mqtt->online_since >= STABLE_MS)
-        gw_backoff_reset(&mqtt->backoff);
-    if (!was_online)
+        gw_backoff_ended(&mqtt->backoff, uv_now(mqtt->loop) - mqtt->online_since);
+    } else {
         gw_broker_advance(mqtt->broker);
+    }
     mqtt->state = WAITING;
     uv_timer_start(&mqtt->timer, on_retry_timer, next_pause(mqtt), 0);
     if (was_online)

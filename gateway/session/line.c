@@ -18,7 +18,8 @@ struct gw_line {
     struct gw_wire_log *logs;    /* NULL: nobody looks */
     uv_timer_t timer;
     struct gw_backoff backoff;
-    uint64_t wake_ms; /* when sessions want to be woken */
+    uint64_t proved_ms; /* since when somebody answers on this connection; 0 = nobody has */
+    uint64_t wake_ms;   /* when sessions want to be woken */
     size_t session_count;
     size_t probed; /* sessions that have not told yet whether their outstation is there */
     bool open;
@@ -217,6 +218,8 @@ static void on_closed(void *user, enum gw_reason reason)
         gw_channel_open(line->channel);
         return;
     }
+    gw_backoff_ended(&line->backoff, line->proved_ms ? now_ms(line) - line->proved_ms : 0);
+    line->proved_ms = 0;
     uint32_t delay = gw_backoff_next(&line->backoff);
     gw_log(GW_LOG_DEBUG, line->config->name, "channel closed (%s), next connect in %u ms",
            gw_reason_name(reason), delay);
@@ -318,7 +321,8 @@ void gw_line_discard_late(struct gw_line *line, bool acts)
 void gw_line_proved(struct gw_line *line)
 {
     gw_channel_rewind(line->channel);
-    gw_backoff_reset(&line->backoff);
+    if (!line->proved_ms)
+        line->proved_ms = now_ms(line);
 }
 
 bool gw_line_clear(const struct gw_line *line)

@@ -61,6 +61,18 @@ static void test_reset_begins_anew(void **state)
     assert_in_range(gw_backoff_next(&backoff), 50, 100);
 }
 
+static void test_a_short_life_proves_nothing(void **state)
+{
+    (void)state;
+    struct gw_backoff backoff;
+    gw_backoff_init(&backoff, 100, 100000, 3);
+    gw_backoff_next(&backoff);
+    gw_backoff_ended(&backoff, GW_BACKOFF_STABLE_MS - 1);
+    assert_int_equal(backoff.attempt, 1);
+    gw_backoff_ended(&backoff, GW_BACKOFF_STABLE_MS);
+    assert_int_equal(backoff.attempt, 0);
+}
+
 static void test_odd_bounds_are_mended(void **state)
 {
     (void)state;
@@ -85,6 +97,7 @@ int main(void)
         cmocka_unit_test(test_delays_fill_the_range),
         cmocka_unit_test(test_equal_seeds_give_equal_delays),
         cmocka_unit_test(test_reset_begins_anew),
+        cmocka_unit_test(test_a_short_life_proves_nothing),
         cmocka_unit_test(test_odd_bounds_are_mended),
     };
     return cmocka_run_group_tests_name("backoff", tests, NULL, NULL);

@@ -257,6 +257,35 @@ static const char alone[] =
 
 /* An outstation that is alone on its line takes that with it: the session is dead, although TCP
  * stands, and the next connection may find another. */
+/* Another master has our place, say: whoever is thrown out at once, again and again, stays away
+ * for longer. */
+static void test_a_quarrel_calms_down(void **unused)
+{
+    enum { TIMES = 14, MIN_MS = 100, CLEARLY_MORE_MS = 2 * MIN_MS };
+    static const char shared[] =
+        "{\"gateway\":\"g\",\"clock\":\"trusted\",\"mqtt\":{\"url\":\"mqtt://x\"},\"profiles\":{"
+        "\"quick\":{\"time_sync\":\"none\"}},\"channels\":[{\"name\":\"lane\",\"type\":\"tcp\","
+        "\"endpoints\":[\"127.0.0.1:PORT\"],\"reconnect_s\":[0.1,0.8]}],\"outstations\":["
+        "{\"name\":\"a\",\"channel\":\"lane\",\"address\":10,\"profile\":\"quick\"}]}";
+    struct dnp3_outstation_config config = two_analogs();
+    struct site site;
+    uint64_t longest_ms = 0;
+    (void)unused;
+    site_start(&site, shared, mapping, &config, 1);
+    for (unsigned i = 1; i <= TIMES; i++) {
+        site_wait(&site, site.peer.accepts == i);
+        uint64_t requests = counters(&site)->requests;
+        site_wait(&site, counters(&site)->requests > requests + 1); /* it was answered */
+        uint64_t closed_ms = uv_now(&site.loop);
+        peer_close(&site.peer, true);
+        site_wait(&site, site.peer.accepts == i + 1);
+        uint64_t away_ms = uv_now(&site.loop) - closed_ms;
+        longest_ms = away_ms > longest_ms ? away_ms : longest_ms;
+    }
+    assert_in_range(longest_ms, CLEARLY_MORE_MS, UINT32_MAX);
+    site_stop(&site);
+}
+
 static void test_a_dead_session_is_closed(void **unused)
 {
     struct site site;
@@ -374,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_points_are_marked_and_recover),
         cmocka_unit_test(test_acks_after_the_lines_are_gone),
         cmocka_unit_test(test_a_dead_outstation_leaves_its_neighbour_alone),
+        cmocka_unit_test(test_a_quarrel_calms_down),
         cmocka_unit_test(test_a_dead_session_is_closed),
         cmocka_unit_test(test_a_full_outbox_keeps_the_last_values),
         cmocka_unit_test(test_a_message_that_cannot_be_written),
