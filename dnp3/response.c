@@ -266,6 +266,29 @@ static void next_fragment(struct dnp3_association *a, const struct dnp3_fragment
                              : DNP3_NEVER;
 }
 
+/* What an answer says, whatever it answers. */
+static void hear(struct dnp3_association *a, const struct dnp3_app_header *header)
+{
+    a->counters.responses++;
+    a->sequence = (dnp3_app_sequence(header) + 1) & DNP3_APP_SEQUENCE;
+    if (!a->out.first_seen)
+        a->round_trip_ms = (uint32_t)(association_now(a) - a->out.sent_ms);
+    if (header->iin & ~a->iin & DNP3_IIN_DEVICE_RESTART)
+        dnp3_confirm_forget_unsolicited(a);
+    dnp3_task_alive(a);
+    dnp3_broadcast_answered(a, header->iin, true);
+}
+
+/* A control is answered by its echo, of which nothing is delivered. */
+static void echoed(struct dnp3_association *a, const struct dnp3_app_header *header,
+                   struct dnp3_reader *in)
+{
+    if (header->control & DNP3_APP_CON)
+        dnp3_confirm_owe(a, &a->solicited, DNP3_CONFIRM_NOW, 0, dnp3_app_sequence(header), false);
+    dnp3_response_iin(a, header->iin, true);
+    dnp3_operate_answered(a, header->iin, in);
+}
+
 static void solicited(struct dnp3_association *a, const struct dnp3_app_header *header,
                       struct dnp3_reader *in)
 {
@@ -273,30 +296,18 @@ static void solicited(struct dnp3_association *a, const struct dnp3_app_header *
         a->counters.discarded++;
         return;
     }
-    uint8_t sequence = dnp3_app_sequence(header);
-    a->counters.responses++;
-    a->sequence = (sequence + 1) & DNP3_APP_SEQUENCE;
-    if (!a->out.first_seen)
-        a->round_trip_ms = (uint32_t)(association_now(a) - a->out.sent_ms);
-    if (header->iin & ~a->iin & DNP3_IIN_DEVICE_RESTART)
-        dnp3_confirm_forget_unsolicited(a);
-    dnp3_task_alive(a);
-    dnp3_broadcast_answered(a, header->iin, true);
-
+    hear(a, header);
+    if (is_control(a->out.kind)) {
+        echoed(a, header, in);
+        return;
+    }
     struct dnp3_fragment fragment = {.iin = header->iin,
                                      .function = header->function,
                                      .first = header->control & DNP3_APP_FIR,
                                      .final = header->control & DNP3_APP_FIN,
                                      .confirm_wanted = header->control & DNP3_APP_CON};
-    if (is_control(a->out.kind)) {
-        if (fragment.confirm_wanted)
-            dnp3_confirm_owe(a, &a->solicited, DNP3_CONFIRM_NOW, 0, sequence, false);
-        dnp3_response_iin(a, header->iin, true);
-        dnp3_operate_answered(a, header->iin, in);
-        return;
-    }
     bool read = is_read(a->out.kind);
-    enum dnp3_verdict verdict = accept_fragment(a, &fragment, sequence, in);
+    enum dnp3_verdict verdict = accept_fragment(a, &fragment, dnp3_app_sequence(header), in);
     bool reports = read && fragment.confirm_wanted;
     dnp3_response_iin(a, header->iin, !reports);
     if (reports && fragment.final) /* what it still announces may be this or more: a look later */
