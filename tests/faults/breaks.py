@@ -72,7 +72,7 @@ EACH_S = {"spool damaged": 75, "second gateway on the spool": 100}
 
 
 class Calendar:
-    """What is broken when, so that something that is broken is left alone until it has had a rest."""
+    """What is broken when, so that what is broken is left alone until it has had a rest."""
 
     def __init__(self):
         self.taken = collections.defaultdict(list)  # name -> [(from, until)]
@@ -291,8 +291,8 @@ class Breaks:
         return lambda: field.tell_disk(0, 0)
 
     def _damage(self, dice):
-        """The spool's file while nobody has it, after events went there and nowhere else. It is long
-        before the next start, so that confirms that were under way have come to their ends."""
+        """The spool's file while nobody has it, after events went there and nowhere else. It is
+        long before the next start, so that confirms that were under way have come to their ends."""
         field = self.field
         if not field.has_spool:
             return False

@@ -9,8 +9,9 @@ SHOWN = 12
 
 def unexplained(verdict):
     """The missing events that no damaged spool accounts for."""
-    excused = {event for damage in verdict["damages"] for event in damage.excuses(verdict["missing"])}
-    return [event for event in verdict["missing"] if event not in excused]
+    missing = verdict["missing"]
+    excused = {event for damage in verdict["damages"] for event in damage.excuses(missing)}
+    return [event for event in missing if event not in excused]
 
 
 def rows(verdict):

@@ -117,8 +117,8 @@ def read_retained(port):
 
 
 def judge_retained(port, arrivals, outstations):
-    """[(point, what is retained, the last event)] where that is older, and topics that are not there;
-    what is on its way is waited for."""
+    """[(point, what is retained, the last event)] where that is older, and topics that are not
+    there; what is on its way is waited for."""
     wanted = {"dnp3/field/status"} | {f"dnp3/field/{name}/{kind}" for name in outstations
                                       for kind in ("status", "meta")}
     deadline = time.monotonic() + RETAINED_S
