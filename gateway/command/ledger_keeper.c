@@ -3,6 +3,10 @@
  * for its result to be out. */
 #include "gateway/command/ledger_keeper.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/command/ledger_store.h"
@@ -10,7 +14,8 @@
 enum {
     SLOTS = 256, /* with more at a time, commands are refused until the disk comes after */
     /* Who asks again with an id does so soon after the gateway is back. */
-    DOUBT_MS = 60000
+    DOUBT_MS = 60000,
+    NO_TOKEN = 0 /* of no slot */
 };
 
 enum slot_state {
@@ -40,7 +45,8 @@ struct gw_ledger_keeper {
     size_t unfinished_count, unfinished_room;
     bool short_of_memory;
     uint64_t doubt_until_ms; /* steady; 0: the spool had all that a run before left */
-    int64_t began_wall_ms;   /* 0: the clock was not set */
+    int64_t began_wall_ms;   /* the first start after the salvage; 0: the clock was not set */
+    bool is_rescued, is_noted;
 };
 
 struct gw_ledger_keeper *gw_ledger_keeper_create(uint32_t ids,
@@ -95,22 +101,36 @@ static void note_unfinished(void *user, const struct gw_ledger_entry *entry)
     keeper->unfinished[keeper->unfinished_count++] = *entry;
 }
 
-static void note_rescue(void *user, const struct gw_spool_kept *kept)
+/* The note says when the first start after the salvage was, once that is on the disk. */
+static void read_note(void *user, const struct gw_spool_kept *kept)
 {
-    (void)kept;
-    *(bool *)user = true;
+    struct gw_ledger_keeper *keeper = user;
+    char text[24] = "";
+    memcpy(text, kept->value, kept->value_len < sizeof text ? kept->value_len : sizeof text - 1);
+    keeper->is_rescued = true;
+    keeper->began_wall_ms = strtoll(text, NULL, 10);
+    keeper->is_noted = keeper->began_wall_ms != 0;
+}
+
+static void write_note(struct gw_ledger_keeper *keeper)
+{
+    char text[24];
+    int length = snprintf(text, sizeof text, "%lld", (long long)keeper->began_wall_ms);
+    keeper->is_noted =
+        !gw_spool_keep(keeper->spool, GW_SPOOL_SPACE_RESCUED, GW_SPOOL_RESCUED_KEY,
+                       sizeof GW_SPOOL_RESCUED_KEY - 1, text, (size_t)length, keeper, NO_TOKEN);
 }
 
 /* Ids lie in the same file as messages, and nobody knows how many there were. The note of it stays
  * in the file until a run has come to the end of its doubt. */
 static void begin_doubt(struct gw_ledger_keeper *keeper, const struct gw_ledger_now *now)
 {
-    bool is_rescued = false;
-    if (gw_spool_each(keeper->spool, GW_SPOOL_SPACE_RESCUED, note_rescue, &is_rescued) ||
-        !is_rescued)
+    if (gw_spool_each(keeper->spool, GW_SPOOL_SPACE_RESCUED, read_note, keeper) ||
+        !keeper->is_rescued)
         return;
     keeper->doubt_until_ms = now->steady_ms + DOUBT_MS;
-    keeper->began_wall_ms = now->wall_ms;
+    if (!keeper->is_noted)
+        keeper->began_wall_ms = now->wall_ms;
     gw_log(GW_LOG_WARNING, "spool",
            "ids of commands may have gone with a damaged file: for %d s a command with an id and "
            "without a time after this start is answered as unknown",
@@ -323,6 +343,8 @@ static void end_doubt(struct gw_ledger_keeper *keeper)
 
 void gw_ledger_keeper_tick(struct gw_ledger_keeper *keeper)
 {
+    if (keeper->doubt_until_ms && !keeper->is_noted)
+        write_note(keeper);
     end_doubt(keeper);
     for (size_t i = 0; keeper->used && i < SLOTS; i++)
         if (keeper->slots[i].state == SLOT_DUE)

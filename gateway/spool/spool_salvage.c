@@ -133,7 +133,7 @@ static int note_rescue(struct gw_spool_store *store)
                                        .space = GW_SPOOL_SPACE_RESCUED,
                                        .key = GW_SPOOL_RESCUED_KEY,
                                        .key_len = sizeof GW_SPOOL_RESCUED_KEY - 1,
-                                       .value = "1",
+                                       .value = "0",
                                        .value_len = 1};
     gw_spool_kept_write(octets, &note);
     return gw_spool_store_keep(store, note.space, note.key, note.key_len, octets,

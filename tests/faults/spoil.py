@@ -33,14 +33,19 @@ def whole_messages(octets):
     return found
 
 
+def generation_of(value):
+    """(generation, number) of an event's value."""
+    generation, before = divmod(value - 1, GENERATION)
+    return generation, before + 1
+
+
 def event_of(topic, payload):
     """(point, generation, number), or None where it is no numbered event."""
     point = point_of(topic)
     content = json.loads(payload) if point else {}
     if content.get("source") != "event":
         return None
-    generation, before = divmod(int(content["value"]) - 1, GENERATION)
-    return point, generation, before + 1
+    return point, *generation_of(int(content["value"]))
 
 
 def live_events(lister, path, scratch):

@@ -3,6 +3,8 @@
 
 import sys
 
+from spoil import generation_of
+
 MARK, END_MARK = "<!-- faults -->", "<!-- /faults -->"
 SHOWN = 12
 
@@ -12,6 +14,14 @@ def unexplained(verdict):
     missing = verdict["missing"]
     excused = {event for damage in verdict["damages"] for event in damage.excuses(missing)}
     return [event for event in missing if event not in excused]
+
+
+def disordered(verdict):
+    """What came after a later one of its point, but for what a damaged spool took before its
+    outstation was rid of it: that is repeated, and the later ones may have been saved."""
+    destroyed = {event for damage in verdict["damages"] for event in damage.destroyed}
+    return [late for late in verdict["disorder"]
+            if (late[0], *generation_of(late[1])) not in destroyed]
 
 
 def rows(verdict):
@@ -26,7 +36,9 @@ def rows(verdict):
         len(verdict["missing"]) - lost
     yield "… of so many that lay in the octets that were destroyed", \
         sum(len(damage.destroyed) for damage in verdict["damages"])
-    yield "**out of order for their point**", len(verdict["disorder"])
+    yield "**out of order for their point**", len(disordered(verdict))
+    yield "… repeated by an outstation, for the spool was damaged", \
+        len(verdict["disorder"]) - len(disordered(verdict))
     yield "**retained, and not the last of its topic; or not retained**", len(verdict["retained"])
     yield "twice with the same `id`: sent again by MQTT or from the spool", \
         events.get("twice, same id", 0)
@@ -66,8 +78,9 @@ def problems(verdict):
         yield f"{len(lost)} events lost: {lost[:SHOWN]}"
     if verdict["retained"]:
         yield f"retained is older than what came, or nothing: {verdict['retained'][:SHOWN]}"
-    if verdict["disorder"]:
-        yield f"{len(verdict['disorder'])} events out of order: {verdict['disorder'][:SHOWN]}"
+    disorder = disordered(verdict)
+    if disorder:
+        yield f"{len(disorder)} events out of order: {disorder[:SHOWN]}"
     yield from verdict["wrong"][:SHOWN]
     for name, code in verdict["died"]:
         if name != "gateway" or code not in (0, 1):

@@ -10,7 +10,7 @@ import zlib
 from breaks import FAULTS, REST_S, plan
 from field import GENERATION
 from spoil import Damage, damage, event_of, whole_messages
-from table import unexplained
+from table import disordered, unexplained
 from verdict import Arrivals
 
 POINT = "usual-0", "counter", 1
@@ -49,6 +49,11 @@ class Excuses(unittest.TestCase):
     def test_nothing_that_the_outstation_still_had(self):
         self.assertEqual(self.count(damaged(self.missing, None, confirmed=8)), 1)
         self.assertEqual(self.count(damaged(self.missing, None, confirmed=0)), 3)
+
+    def test_out_of_turn(self):
+        verdict = {"disorder": [(POINT, 7, 9), (POINT, GENERATION + 7, GENERATION + 9)],
+                   "damages": [damaged([(POINT, 0, 7)], 1)]}
+        self.assertEqual(disordered(verdict), verdict["disorder"][1:])
 
     def test_what_the_gateway_says(self):
         for log, told in (("5 messages taken over, 3 lost", 3), ("0 taken over, 2 to 9 lost", 9),

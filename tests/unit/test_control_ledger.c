@@ -504,6 +504,18 @@ static void test_the_doubt_outlives_a_restart(void **state)
     end_run();
     bench.failing = false;
     begin_run();
+    gw_ledger_keeper_tick(host->keeper);
+    ledger_bench_settle(&bench);
+    restart(); /* what was made since the first start is not doubted */
+    command("breaker", "{\"value\":\"open\",\"id\":\"since\",\"time\":1763719207000}");
+    ledger_bench_settle(&bench);
+    assert_int_equal(host->operated, 1);
+    finish_done();
+    ledger_bench_tell(&bench);
+    forget_results();
+    command("breaker", "{\"value\":\"open\",\"id\":\"before\",\"time\":1763719205000}");
+    expect_result("before", "unknown", "restarted", false);
+    ledger_bench_tell(&bench);
     host->now_ms += 59000;
     open_breaker("a");
     expect_result("a", "unknown", "restarted", false);
