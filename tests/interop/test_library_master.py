@@ -114,9 +114,9 @@ class Pair(unittest.TestCase):
         self.settle()
 
     def settle(self):
-        """Until a READ is answered behind the confirmation of the peer's first unsolicited response.
-        What crosses one may be lost there (test_outstation.py, wait_settled), a CONFIRM too: then
-        READs are answered after 5 s, and the next thing crosses the repeated one."""
+        """Until a READ is answered behind the confirmation of the peer's first unsolicited
+        response. What crosses one may be lost there (test_outstation.py, wait_settled), a CONFIRM
+        too: then READs are answered after 5 s, and the next thing crosses the repeated one."""
         if self.reports:
             self.peer.wait(lambda told: told.get("confirmed") == "unsolicited",
                            what="the first confirmation", seconds=STARTUP_S)
