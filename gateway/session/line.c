@@ -204,6 +204,17 @@ static void on_moved(void *user, uint16_t address)
     line->pumping = false;
 }
 
+/* Who throws us out as soon as we are there is left alone for longer and longer; a line that is
+ * only bad is not. */
+static void judge_life(struct gw_line *line, enum gw_reason reason)
+{
+    if (line->proved_ms && reason == GW_REASON_CLOSED_BY_PEER)
+        gw_backoff_ended(&line->backoff, now_ms(line) - line->proved_ms);
+    else if (line->proved_ms)
+        gw_backoff_reset(&line->backoff);
+    line->proved_ms = 0;
+}
+
 static void on_closed(void *user, enum gw_reason reason)
 {
     struct gw_line *line = user;
@@ -218,8 +229,7 @@ static void on_closed(void *user, enum gw_reason reason)
         gw_channel_open(line->channel);
         return;
     }
-    gw_backoff_ended(&line->backoff, line->proved_ms ? now_ms(line) - line->proved_ms : 0);
-    line->proved_ms = 0;
+    judge_life(line, reason);
     uint32_t delay = gw_backoff_next(&line->backoff);
     gw_log(GW_LOG_DEBUG, line->config->name, "channel closed (%s), next connect in %u ms",
            gw_reason_name(reason), delay);

@@ -255,8 +255,6 @@ static const char alone[] =
     "\"127.0.0.1:PORT\"],\"reconnect_s\":[0.1,0.2]}],\"outstations\":["
     "{\"name\":\"a\",\"channel\":\"line\",\"address\":10,\"profile\":\"quick\"}]}";
 
-/* An outstation that is alone on its line takes that with it: the session is dead, although TCP
- * stands, and the next connection may find another. */
 /* Another master has our place, say: whoever is thrown out at once, again and again, stays away
  * for longer. */
 static void test_a_quarrel_calms_down(void **unused)
@@ -286,6 +284,8 @@ static void test_a_quarrel_calms_down(void **unused)
     site_stop(&site);
 }
 
+/* An outstation that is alone on its line takes that with it: the session is dead, although TCP
+ * stands, and the next connection may find another. */
 static void test_a_dead_session_is_closed(void **unused)
 {
     struct site site;
@@ -303,6 +303,33 @@ static void test_a_dead_session_is_closed(void **unused)
     from = fake_mqtt.published;
     site.peer.mute[0] = false;
     site_wait(&site, published(from, "a/status", "\"online\""));
+    site_stop(&site);
+}
+
+/* A bad line is no quarrel: whoever has answered is called again soon, however short that was. Were
+ * each pause twice the one before, nobody would wait for the last. */
+static void test_a_bad_line_is_tried_on(void **unused)
+{
+    enum { TIMES = 10 };
+    static const char bad[] =
+        "{\"gateway\":\"g\",\"clock\":\"trusted\",\"mqtt\":{\"url\":\"mqtt://x\"},\"profiles\":{"
+        "\"quick\":{\"response_timeout_s\":0.1,\"keep_alive_s\":0.1,\"offline_after_s\":0,"
+        "\"time_sync\":\"none\"}},\"channels\":[{\"name\":\"line\",\"type\":\"tcp\",\"endpoints\":["
+        "\"127.0.0.1:PORT\"],\"reconnect_s\":[0.1,600]}],\"outstations\":["
+        "{\"name\":\"a\",\"channel\":\"line\",\"address\":10,\"profile\":\"quick\"}]}";
+    struct site site;
+    struct dnp3_outstation_config config = two_analogs();
+    (void)unused;
+    site_start(&site, bad, mapping, &config, 1);
+    for (unsigned i = 1; i <= TIMES; i++) {
+        site_wait(&site, site.peer.accepts >= i);
+        uint64_t requests = counters(&site)->requests;
+        site_wait(&site, counters(&site)->requests > requests + 1); /* it was answered */
+        site.peer.mute[0] = true;
+        site_wait(&site, site.peer.accepts > i);
+        site.peer.mute[0] = false;
+        i = site.peer.accepts - 1;
+    }
     site_stop(&site);
 }
 
@@ -405,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_a_dead_outstation_leaves_its_neighbour_alone),
         cmocka_unit_test(test_a_quarrel_calms_down),
         cmocka_unit_test(test_a_dead_session_is_closed),
+        cmocka_unit_test(test_a_bad_line_is_tried_on),
         cmocka_unit_test(test_a_full_outbox_keeps_the_last_values),
         cmocka_unit_test(test_a_message_that_cannot_be_written),
     };
