@@ -88,8 +88,10 @@ class LinkConfirm(unittest.TestCase):
         """Frames of either direction get lost; nothing of the outstation's is."""
         def lose(_from_master, control, number):
             return number % 6 == 0 and control & 0x4F in (CONFIRMED, ACK)
-        # What the outstation has said in vain too often it says when it is asked.
-        _, client = self.set_up(lose, 200, "--link-confirm", link_confirm=False, polls=EVENTS)
+        # What the outstation has said in vain too often it says when it is asked: in many frames,
+        # of which each that gets lost takes it a second.
+        _, client = self.set_up(lose, 200, "--link-confirm", link_confirm=False, polls=EVENTS,
+                                response_timeout_s=20)
         self.finish(client, 200)
         self.assertEqual(self.proxy.seen[True, CONFIRMED], 0)
         self.assertGreater(self.proxy.lost, 3)
